@@ -1,0 +1,114 @@
+package object
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrUnknownPath is wrapped by the error of [ParseRef] for a path that names no
+// object of a known kind. Feeds print such paths (nodes, clients of a newer
+// server); they are counted and passed over, never an error of the pair.
+var ErrUnknownPath = errors.New("no object of a known kind")
+
+// Ref names one object inside an organization. Refs are comparable and may be
+// map keys. The text and JSON form is the path as a feed prints it.
+type Ref struct {
+	Kind Kind
+	Name string // cookbook, role, environment, or bag
+	Sub  string // cookbook version or data bag item id; "" where the kind has none
+}
+
+// NewRef returns the ref of the given kind and names. sub is ignored by kinds
+// that have one name only.
+func NewRef(k Kind, name string, sub ...string) Ref {
+	r := Ref{Kind: k, Name: name}
+	if len(sub) > 0 {
+		r.Sub = sub[0]
+	}
+	return r
+}
+
+// ParseRef reads a path as feeds print it, such as /data/users/alice. It
+// returns [ErrUnknownPath] for a path of no known kind, and an error for a name
+// that could escape its place in a URL. Names are taken as they are: Chef's
+// name rules leave nothing that needs percent-encoding.
+func ParseRef(path string) (Ref, error) {
+	for _, s := range kinds {
+		names, ok := s.match(path)
+		if !ok {
+			continue
+		}
+		for _, n := range names {
+			if !validName(n) {
+				return Ref{}, fmt.Errorf("path %q: %q is not a legal name", path, n)
+			}
+		}
+		return NewRef(s.kind, names[0], names[1:]...), nil
+	}
+	return Ref{}, fmt.Errorf("path %q: %w", path, ErrUnknownPath)
+}
+
+// MustRef is [ParseRef] for constants in tests; it panics on an error.
+func MustRef(path string) Ref {
+	r, err := ParseRef(path)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// validName reports whether n has only characters that some Chef server allows
+// in a name, and is neither of the two names that a URL would resolve.
+func validName(n string) bool {
+	if n == "." || n == ".." {
+		return false
+	}
+	for _, c := range n {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case c == '.', c == '_', c == ':', c == '-':
+		default:
+			return false
+		}
+	}
+	return n != ""
+}
+
+// Path returns the ref as a feed prints it: "/roles/web". A ref of an unknown
+// kind has the path "".
+func (r Ref) Path() string {
+	for _, s := range kinds {
+		if s.kind != r.Kind {
+			continue
+		}
+		p := strings.Replace(s.path, "*", r.Name, 1)
+		return strings.Replace(p, "*", r.Sub, 1)
+	}
+	return ""
+}
+
+// String is Path, for messages.
+func (r Ref) String() string { return r.Path() }
+
+// MarshalText makes the path the JSON form, also of map keys.
+func (r Ref) MarshalText() ([]byte, error) { return []byte(r.Path()), nil }
+
+// UnmarshalText reads the path form; see [ParseRef] for its errors.
+func (r *Ref) UnmarshalText(text []byte) error {
+	parsed, err := ParseRef(string(text))
+	if err != nil {
+		return err
+	}
+	*r = parsed
+	return nil
+}
+
+// Compare orders refs by the order of writes, then by path: negative if r comes
+// first.
+func (r Ref) Compare(o Ref) int {
+	if d := r.Kind.Rank() - o.Kind.Rank(); d != 0 {
+		return d
+	}
+	return strings.Compare(r.Path(), o.Path())
+}
