@@ -1,0 +1,61 @@
+package config
+
+import (
+	"strings"
+)
+
+// hidden stands for a secret value in [Config.Ruby].
+const hidden = "(hidden)"
+
+// Ruby prints the configuration as a complete chef-sync.rb: every setting that
+// has an effect, with its value and a comment. Parsing it gives an equal
+// configuration, except that the values of secret settings are hidden. Values
+// that flags or the environment override are those of the file.
+func (c *Config) Ruby() string {
+	return c.print(func(r row, v node) node {
+		if fields, ok := v.val.(hash); ok && r.secret {
+			return hide(fields)
+		}
+		return v
+	})
+}
+
+// print prints each setting's value as show returns it.
+func (c *Config) print(show func(row, node) node) string {
+	var b strings.Builder
+	for _, r := range table() {
+		v, set := c.given[r.name()]
+		if !set {
+			v = lit(r.def)
+		}
+		if r.why != "" || v.val == nil {
+			continue
+		}
+		b.WriteString("# " + r.doc)
+		if !set {
+			b.WriteString(" (default)")
+		}
+		b.WriteString("\n" + printSetting(r, show(r, v)) + "\n\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// printSetting prints one statement in a form that Ruby would read alike.
+func printSetting(r row, v node) string {
+	if len(r.path) > 1 {
+		return r.name() + " = " + v.String()
+	}
+	if _, isHash := v.val.(hash); isHash {
+		return r.name() + "(" + v.String() + ")"
+	}
+	return r.name() + " " + v.String()
+}
+
+// hide replaces the values of a hash.
+func hide(fields hash) node {
+	out := hash{}
+	for _, e := range fields {
+		out = append(out, entry{e.key, node{val: hidden}})
+	}
+	return node{val: out}
+}

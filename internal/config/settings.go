@@ -1,0 +1,190 @@
+package config
+
+import (
+	"strings"
+	"time"
+
+	"github.com/chef-sync/chef-sync/internal/object"
+)
+
+// A Setting describes one setting of chef-sync.rb.
+type Setting struct {
+	// Name is how a file writes it: poll_interval, ec_sync_client['dir'].
+	Name string
+
+	// Default is the literal that has the effect of leaving the setting out.
+	Default string
+
+	// Doc says in sentences what the setting does.
+	Doc string
+
+	// Effective is false for a setting of the original that means nothing here;
+	// Why says why.
+	Effective bool
+	Why       string
+
+	// Secret values are not printed by [Config.Ruby].
+	Secret bool
+}
+
+// Settings returns every setting, in the order of the documentation.
+func Settings() []Setting {
+	var out []Setting
+	for _, r := range table() {
+		out = append(out, r.setting())
+	}
+	return out
+}
+
+// A row is one line of the table of settings.
+type row struct {
+	path   []string // name and keys
+	def    any
+	set    setter
+	doc    string
+	why    string // not empty: the setting means nothing here
+	open   bool   // a hash with keys of the writer's choice
+	secret bool
+}
+
+func (r row) name() string { return joinPath(r.path) }
+
+func (r row) setting() Setting {
+	s := Setting{
+		Name: r.name(), Default: lit(r.def).String(), Doc: r.doc,
+		Effective: r.why == "", Why: r.why, Secret: r.secret,
+	}
+	if s.Doc == "" {
+		s.Doc = "Accepted, without effect."
+	}
+	return s
+}
+
+// joinPath prints a path as a file writes it.
+func joinPath(path []string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(path[0])
+	for _, key := range path[1:] {
+		b.WriteString("['" + key + "']")
+	}
+	return b.String()
+}
+
+// p splits a dotted path.
+func p(path string) []string { return strings.Split(path, ".") }
+
+// table is the one list of settings. Each row's default is read by the same code
+// as a value in a file.
+func table() []row {
+	var out []row
+	for _, part := range [][]row{pairRows(), serverRows("master", "primary"), serverRows("replica", "replica"),
+		replicationRows(), temporalRows(), clientRows(), feedServerRows(), originalRows()} {
+		out = append(out, part...)
+	}
+	return out
+}
+
+// pairRows say what is copied to where.
+func pairRows() []row {
+	return []row{
+		{path: p("role"), def: symbol(RoleReplica), set: choice(func(r *reader) *Role { return &r.cfg.Role }, RoleMaster, RoleReplica, RoleMasterAndReplica),
+			doc: "What runs on this host: :replica, the replicator; :master, the feed server beside a primary; :master_and_replica, both."},
+		{path: p("name"), def: "sync", set: label(func(r *reader) *string { return &r.cfg.Name }),
+			doc: "The name of this replica. Replicas that share a Temporal cluster need different names."},
+		{path: p("master"), def: nil, set: anyText,
+			doc: "The URL of the primary server, as in 'https://chef.example.com'. With /organizations/ORG at the end, ORG is the source of the pair."},
+		{path: p("replica"), def: nil, set: anyText,
+			doc: "The URL of the replica server; unless set, 'https://127.0.0.1', the server on this host. With /organizations/ORG at the end, ORG is the destination of the pair."},
+		{path: p("organizations"), def: nil, set: anyPairs,
+			doc: "What is copied: an array of { :source => 'acme', :destination => 'acme-eu' }, or of names where both are the same."},
+		{path: p("organization"), def: nil, set: anyPairs,
+			doc: "Another name of organizations."},
+		{path: p("bootstrap"), def: true, set: flag(func(r *reader) *bool { return &r.cfg.Bootstrap }),
+			doc: "Whether a new pair starts with a full sync. With false it starts with the changes that come next."},
+	}
+}
+
+// serverRows are the settings of one side.
+func serverRows(side, word string) []row {
+	server := func(r *reader) *Server {
+		if side == "master" {
+			return &r.cfg.Primary
+		}
+		return &r.cfg.Replica
+	}
+	tls := func(key string) []string { return []string{side + "_tls", key} }
+	return []row{
+		{path: p(side + "_organizations"), def: true, set: flag(func(r *reader) *bool { return &server(r).HasOrganizations }),
+			doc: "Whether the " + word + " has organizations. With false its API is at the root of its URL (goiardi), and the names of its side of a pair are labels."},
+		{path: p(side + "_user"), def: "", set: text(func(r *reader) *string { return &server(r).User }),
+			doc: "The user or client that signs requests to the " + word + "; unless set, ec_sync_client['sync_user']."},
+		{path: p(side + "_key"), def: "", set: file(func(r *reader) *string { return &server(r).KeyFile }),
+			doc: "The private key of " + side + "_user; unless set, ec_sync_client['sync_key']."},
+		{path: tls("ca_file"), def: "", set: file(func(r *reader) *string { return &server(r).TLS.CAFile }),
+			doc: "A PEM file of the authorities to trust for the " + word + ", instead of the system's."},
+		{path: tls("client_cert"), def: "", set: file(func(r *reader) *string { return &server(r).TLS.ClientCert }),
+			doc: "A PEM file with the certificate to show to the " + word + "; with client_key."},
+		{path: tls("client_key"), def: "", set: file(func(r *reader) *string { return &server(r).TLS.ClientKey }),
+			doc: "The private key of client_cert."},
+		{path: tls("pin_sha256"), def: list{}, set: pins(func(r *reader) *[]string { return &server(r).TLS.PinSHA256 }),
+			doc: "SHA-256 sums, in hex or base64, of the public keys that the " + word + " may show: one, or an array."},
+		{path: tls("insecure"), def: false, set: flag(func(r *reader) *bool { return &server(r).TLS.Insecure }),
+			doc: "With true the certificate of the " + word + " is not verified. For tests; ca_file or pin_sha256 is the safe way to a self-signed one."},
+		{path: p(side + "_headers"), def: hash{}, set: headers(server), open: true, secret: true,
+			doc: "Header fields to send with each request to the " + word + ", as in { 'X-Proxy-Token' => '…' }."},
+		{path: p(side + "_file_hosts"), def: list{}, set: hosts(func(r *reader) *[]string { return &server(r).FileHosts }),
+			doc: "Hosts, besides that of its URL, to which the " + word + " may send the replicator for cookbook files (an external bookshelf or S3)."},
+	}
+}
+
+// replicationRows say how it is copied.
+func replicationRows() []row {
+	return []row{
+		{path: p("poll_interval"), def: 10, set: duration(func(r *reader) *time.Duration { return &r.cfg.PollInterval }, 100*time.Millisecond, 24*time.Hour),
+			doc: "How often the feed is asked for changes: seconds, or a duration such as '30s' or '5m'."},
+		{path: p("poll_hold"), def: 0, set: duration(func(r *reader) *time.Duration { return &r.cfg.PollHold }, 0, time.Minute),
+			doc: "How long one poll waits for a change, up to 60 seconds: lower latency for one busy activity slot per pair."},
+		{path: p("deep_interval"), def: "10m", set: duration(func(r *reader) *time.Duration { return &r.cfg.DeepInterval }, 0, 30*24*time.Hour),
+			doc: "How often the listing feed compares contents rather than names; 0 does so at each poll."},
+		{path: p("feed"), def: symbol(FeedAuto), set: choice(func(r *reader) *string { return &r.cfg.Feed }, FeedAuto, FeedUpdatedSince, FeedListing),
+			doc: "How changes are found: :updated_since asks a feed server, :listing compares name lists and contents, :auto takes the first that works."},
+		{path: p("kinds"), def: symbol("all"), set: kinds,
+			doc: "What is replicated: :all, or an array of " + kindNames() + "."},
+		{path: p("extras"), def: string(ExtrasKeep), set: choice(func(r *reader) *Extras { return &r.cfg.Extras }, ExtrasKeep, ExtrasDelete),
+			doc: "What a full sync does with an object that only the replica has: 'keep' it and report it, or 'delete' it."},
+		{path: p("delete_limit.percent"), def: 10, set: number(func(r *reader) *int { return &r.cfg.DeleteLimit.Percent }, 0, 100),
+			doc: "A pair halts and asks before it deletes more than this share of a kind, if that is more than delete_limit['objects']."},
+		{path: p("delete_limit.objects"), def: 20, set: number(func(r *reader) *int { return &r.cfg.DeleteLimit.Objects }, 0, 1_000_000),
+			doc: "The number of deletes of a kind that never needs an operator's word."},
+		{path: p("parallel"), def: 4, set: number(func(r *reader) *int { return &r.cfg.Parallel }, 1, 8),
+			doc: "How many requests to one server run at a time, 1 to 8."},
+		{path: p("staging"), def: "", set: text(func(r *reader) *string { return &r.cfg.StagingURL }),
+			doc: "Where objects stand between reading and writing: a URL such as 's3://bucket?region=eu-central-1' when several hosts share the work; '' is a directory below ec_sync_client['dir']."},
+		{path: p("log_level"), def: symbol("info"), set: logLevel,
+			doc: "The least level that is logged: :debug, :info, :warn or :error."},
+	}
+}
+
+// temporalRows say where workflows run.
+func temporalRows() []row {
+	return []row{
+		{path: p("temporal.address"), def: "", set: address(func(r *reader) *string { return &r.cfg.Temporal.Address }),
+			doc: "host:port of a Temporal cluster. Without it, without a profile and without TEMPORAL_ADDRESS, a Temporal server runs inside the daemon."},
+		{path: p("temporal.namespace"), def: "default", set: label(func(r *reader) *string { return &r.cfg.Temporal.Namespace }),
+			doc: "The Temporal namespace."},
+		{path: p("temporal.profile"), def: "", set: text(func(r *reader) *string { return &r.cfg.Temporal.Profile }),
+			doc: "A profile of the standard Temporal configuration file, for TLS and API keys."},
+		{path: p("temporal.port"), def: 7233, set: number(func(r *reader) *int { return &r.cfg.Temporal.Port }, 0, 65535),
+			doc: "The loopback port of the Temporal server inside the daemon; 0 takes any free one."},
+		{path: p("temporal.ui_port"), def: 8233, set: number(func(r *reader) *int { return &r.cfg.Temporal.UIPort }, 0, 65535),
+			doc: "The loopback port of its Web UI; 0 takes any free one."},
+	}
+}
+
+// kindNames lists the kinds as a file writes them.
+func kindNames() string {
+	return join(object.Kinds(), func(k object.Kind) string { return ":" + string(k) })
+}

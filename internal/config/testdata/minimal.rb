@@ -1,0 +1,1 @@
+master 'https://chef-1.example.com/organizations/acme'
