@@ -1,0 +1,100 @@
+package chef
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// errTimeout is wrapped by the error of a try that took too long. It is not a
+// context's error, because the caller's context has not ended.
+var errTimeout = errors.New("no answer in time")
+
+func timeoutError(limit time.Duration) error {
+	return fmt.Errorf("%w (%s)", errTimeout, limit)
+}
+
+// noAnswer makes the error for a try that brought no complete answer. If the
+// caller's context has ended, that is the reason and it passes through;
+// otherwise it is an [APIError] with status 0.
+func (c *Client) noAnswer(ctx, tryCtx context.Context, method, shown string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s %s: %w", method, shown, ctx.Err())
+	}
+	if cause := context.Cause(tryCtx); errors.Is(cause, errTimeout) {
+		err = cause
+	}
+	e := &APIError{Method: method, URL: shown, class: ClassRetry, Err: err}
+	if isTLS(err) {
+		e.class = ClassPair
+		e.Err = fmt.Errorf("%w: %w", ErrTLS, err)
+		e.Hint = tlsHint(err, c.root.Host)
+		return e
+	}
+	e.Message, e.Hint = networkWords(err)
+	return e
+}
+
+// networkWords returns the text for an error of the network, "" where its own
+// will do, and a hint.
+func networkWords(err error) (message, hint string) {
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errTimeout), errors.As(err, &timeout) && timeout.Timeout():
+		return "", "the server or a proxy is too slow or unreachable: check its load, firewalls, and the time-out setting"
+	case errors.As(err, &dns):
+		return "", fmt.Sprintf("the host name %q cannot be resolved: check the server URL and DNS", dns.Name)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "", "nothing listens there: check host, port, and that the server runs"
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return "", "the server speaks plain http on this port: check the server URL"
+	case strings.Contains(err.Error(), "malformed"):
+		// Such errors quote the stray bytes, which may be another answer's.
+		return "the answer is not HTTP", "check the server URL: something else than a web server listens there"
+	}
+	return "", ""
+}
+
+// isTLS reports whether trust could not be established, by either side.
+func isTLS(err error) bool {
+	var (
+		verify    *tls.CertificateVerificationError
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+		cert      x509.CertificateInvalidError
+		alert     tls.AlertError
+	)
+	return errors.Is(err, errPin) || errors.As(err, &verify) || errors.As(err, &authority) ||
+		errors.As(err, &name) || errors.As(err, &cert) || errors.As(err, &alert) ||
+		strings.Contains(err.Error(), "remote error: tls:")
+}
+
+func tlsHint(err error, host string) string {
+	var authority x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var cert x509.CertificateInvalidError
+	switch {
+	case errors.Is(err, errPin):
+		return "if the server's key was changed on purpose, set the pin to the new one; if not, somebody is in between"
+	case errors.As(err, &authority):
+		if !strings.Contains(host, ":") {
+			host += ":443"
+		}
+		return fmt.Sprintf("fetch the server's certificate with openssl s_client -showcerts -connect %s </dev/null | "+
+			"openssl x509 >chef.pem, compare it with the one on the server, and name the file in the CA file option", host)
+	case errors.As(err, &name):
+		return "use the host name that the server's certificate is for, or pin the certificate's key"
+	case errors.As(err, &cert) && cert.Reason == x509.Expired:
+		return "the server's certificate has expired, or this host's clock is wrong"
+	case strings.Contains(err.Error(), "remote error"):
+		return "the server refused this side: it may ask for a client certificate"
+	}
+	return "check the server's certificate and the CA file option"
+}

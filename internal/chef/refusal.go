@@ -1,0 +1,153 @@
+package chef
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// clockSlack is the difference of clocks from which a 401 is blamed on it.
+// erchef and goiardi allow 15 minutes; the Date header is as old as the answer.
+const clockSlack = 14 * time.Minute
+
+// refused makes the error for an answer of the API that is no success.
+func (c *Client) refused(r *request, status int, h http.Header, body []byte) *APIError {
+	e := &APIError{
+		Method:     r.method,
+		URL:        r.shown,
+		Status:     status,
+		Message:    clean(excerpt(body), r.sent, r.url.EscapedPath()),
+		RetryAfter: retryAfter(h, c.now()),
+	}
+	form := formOf(body)
+	text := strings.ToLower(e.Message)
+	switch {
+	case status >= 300 && status < 400:
+		e.class, e.Err = ClassPair, ErrNotChef
+		e.Message = "the answer is a redirect"
+		e.Hint = "redirects are not followed: put the URL that it leads to in the configuration"
+	case status == http.StatusBadRequest && strings.Contains(text, "authentication"):
+		e.class, e.Err = ClassPair, ErrCredentials
+		e.Hint = "the server does not understand how requests are signed: set the signing version that it knows, " +
+			"and look for a proxy that takes out headers"
+	case status == http.StatusUnauthorized:
+		c.refusedSignature(e, text, h)
+	case status == http.StatusForbidden:
+		c.refusedPermission(e, text, form, h)
+	case status == http.StatusNotFound:
+		c.refusedNotFound(e, r, text, form)
+	case status == http.StatusNotAcceptable:
+		e.class, e.Err = ClassPair, ErrAPIVersion
+		e.Hint = fmt.Sprintf("chef-sync speaks API versions 0 to %d; look for a proxy that changes the Accept header", newestAPIVersion)
+	case status == http.StatusGone:
+		e.class, e.Err = ClassPair, ErrGone
+	case status == http.StatusTooManyRequests || status >= 500:
+		e.class = ClassRetry
+		if status == http.StatusServiceUnavailable && isIncomplete(text) {
+			e.Err = ErrMissingFiles
+		}
+	default:
+		e.class = ClassObject
+		e.Err = objectReason(status, text)
+	}
+	return e
+}
+
+// isIncomplete reports whether a refusal is about files that were not uploaded.
+func isIncomplete(text string) bool {
+	return strings.Contains(text, "incomplete sandbox") || strings.Contains(text, "been uploaded")
+}
+
+func objectReason(status int, text string) error {
+	switch {
+	case status == http.StatusBadRequest && isIncomplete(text):
+		return ErrMissingFiles
+	case status == http.StatusConflict && strings.Contains(text, "frozen"):
+		return ErrFrozen
+	}
+	return nil
+}
+
+// refusedSignature tells a wrong clock from a wrong key, by the server's words
+// and by its own time.
+func (c *Client) refusedSignature(e *APIError, text string, h http.Header) {
+	e.class, e.Err = ClassPair, ErrCredentials
+	e.Hint = fmt.Sprintf("the server does not accept the signature of %q: check the user name, "+
+		"and that its public key on this server belongs to the private key in use", c.User())
+	var off time.Duration
+	date, err := http.ParseTime(h.Get("Date"))
+	if err == nil {
+		off = c.now().Sub(date).Round(time.Second)
+	}
+	if !strings.Contains(text, "clock") && off.Abs() < clockSlack {
+		return
+	}
+	e.Err = ErrClock
+	e.Hint = "check NTP on both hosts"
+	switch {
+	case err != nil:
+	case off >= 0:
+		e.Hint += fmt.Sprintf(": this host is %s ahead of the server", off)
+	default:
+		e.Hint += fmt.Sprintf(": this host is %s behind the server", -off)
+	}
+}
+
+func (c *Client) refusedPermission(e *APIError, text string, form answerForm, h http.Header) {
+	switch {
+	case strings.Contains(text, "invalid-license"):
+		e.class, e.Err = ClassPair, ErrLicense
+		if says := licenseMessage(h); says != "" {
+			e.Message += " (" + says + ")"
+		}
+		e.Hint = "the server's license has to be renewed (chef-server-ctl or Automate) before anything can be copied"
+	case strings.Contains(text, "not associated with organization"):
+		e.class, e.Err = ClassPair, ErrNotMember
+		e.Hint = fmt.Sprintf("add the user: chef-server-ctl org-user-add %s %s", c.organization, c.User())
+	case form != formJSON:
+		e.class, e.Err = ClassPair, ErrNotChef
+		e.Hint = "a proxy or an address ban of the server's nginx answered, not the Chef API"
+	default:
+		e.class = ClassObject
+		e.Hint = fmt.Sprintf("give user %q the permission on this object, or make it an admin of the organization", c.User())
+	}
+}
+
+// refusedNotFound finds out which of the four meanings a 404 has: no such
+// object, no such organization, no such route, or no Chef server at all.
+func (c *Client) refusedNotFound(e *APIError, r *request, text string, form answerForm) {
+	switch {
+	case form == formJSON && strings.Contains(text, "organization") && strings.Contains(text, "does not exist"):
+		e.class, e.Err = ClassPair, ErrOrgNotFound
+		e.Hint = fmt.Sprintf("create the organization %q on the server, or correct its name", c.organization)
+	case form == formJSON:
+		e.class = ClassObject
+	case r.route == "policies" || r.route == "policy_groups":
+		// erchef itself answers so for an absent policy, revision or group.
+		e.class = ClassObject
+	default:
+		e.class, e.Err = ClassPair, ErrNoRoute
+		if e.Message == "" {
+			e.Message = "Not Found"
+		}
+		e.Message += " (not an answer of the Chef API)"
+		e.Hint = "check the server URL and the proxies before it"
+		if c.organization == "" {
+			e.Hint += "; does the URL lack /organizations/NAME?"
+		}
+	}
+}
+
+// retryAfter reads a Retry-After header, in seconds or as a date.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
+		return time.Duration(min(seconds, 86400)) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil && at.After(now) {
+		return at.Sub(now)
+	}
+	return 0
+}
