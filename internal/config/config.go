@@ -115,23 +115,26 @@ type Server struct {
 	// Header is sent with every request. Values may be secrets.
 	Header http.Header
 
-	// FileHosts are hosts ("host" or "host:port"), besides the URL's own, from
-	// and to which cookbook files may be transferred.
+	// FileHosts are hosts, besides the URL's own, from and to which cookbook
+	// files may be transferred: "host", "host:port", "*.example.com", each with
+	// "http://" before it if the transfer may be unencrypted.
 	FileHosts []string
 }
 
-// TLS says how a server proves who it is, and the replicator to it. The zero
-// value trusts the system's certificate authorities.
+// TLS says which server to believe and how to prove who we are. The zero value
+// trusts the system's certificate authorities. It has the fields of
+// chef.TLSOptions, so that one converts to the other.
 type TLS struct {
-	CAFile     string // PEM of authorities to trust instead of the system's
-	ClientCert string // PEM, with ClientKey
-	ClientKey  string
+	CAFile         string // PEM of certificates to trust beside the system's
+	ClientCertFile string // PEM, with ClientKeyFile
+	ClientKeyFile  string
 
-	// PinSHA256 are SHA-256 sums of the public keys (SubjectPublicKeyInfo) that
-	// are accepted, in lower case hex. Empty accepts any that verifies.
-	PinSHA256 []string
+	// PinSHA256 is the SHA-256 sum of the one public key (SubjectPublicKeyInfo)
+	// that the server may show, in lower case hex. "" accepts any certificate
+	// that verifies.
+	PinSHA256 string
 
-	// Insecure turns the verification of the server's certificate off.
+	// Insecure turns the verification of certificates off.
 	Insecure bool
 }
 

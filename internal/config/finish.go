@@ -79,16 +79,16 @@ func (r *reader) tls(name string, t TLS) {
 	group := name + "_tls"
 	pos := func(key string) position { return r.lines[group+"['"+key+"']"] }
 	switch {
-	case t.ClientCert != "" && t.ClientKey == "":
+	case t.ClientCertFile != "" && t.ClientKeyFile == "":
 		r.fail(pos("client_cert"), group+"['client_cert'] needs its key", "add "+group+"['client_key'] = '/path/to/key.pem'")
-	case t.ClientKey != "" && t.ClientCert == "":
+	case t.ClientKeyFile != "" && t.ClientCertFile == "":
 		r.fail(pos("client_key"), group+"['client_key'] needs its certificate", "add "+group+"['client_cert'] = '/path/to/cert.pem'")
 	}
 	switch {
-	case t.Insecure && (t.CAFile != "" || len(t.PinSHA256) > 0):
-		r.fail(pos("insecure"), group+"['insecure'] contradicts ca_file and pin_sha256", "remove insecure: a certificate that these accept needs nothing more")
+	case t.Insecure && t.CAFile != "":
+		r.fail(pos("insecure"), group+"['insecure'] contradicts ca_file", "remove insecure: a certificate that ca_file accepts needs nothing more")
 	case t.Insecure:
-		r.notice(pos("insecure").line, group+"['insecure']", "The certificate of the "+name+" is not verified.")
+		r.notice(pos("insecure").line, group+"['insecure']", "Certificates of the "+name+" are not verified: whoever sits in between can read and change everything.")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // maxSize bounds a file: what is larger is not a configuration.
@@ -55,6 +56,7 @@ func Parse(name string, src []byte) (*Config, error) {
 		r.problems.sort()
 		return nil, r.problems
 	}
+	slices.SortStableFunc(r.cfg.Notices, func(a, b Notice) int { return a.Line - b.Line })
 	r.cfg.given = r.given
 	return r.cfg, nil
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -242,11 +243,14 @@ func words(r *reader, name string, v node, want string) ([]node, bool) {
 	return items, true
 }
 
-var hostPattern = regexp.MustCompile(`^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*))(?::\d{1,5})?$`)
+var (
+	hostPattern     = regexp.MustCompile(`^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9._-]*)(?::\d{1,5})?$`)
+	fileHostPattern = regexp.MustCompile(`^(?:http://)?(?:\[[0-9A-Fa-f:.]+\]|(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9._-]*)(?::\d{1,5})?$`)
+)
 
-// hosts reads host names, with or without a port.
+// hosts reads the hosts of files.
 func hosts(to func(*reader) *[]string) setter {
-	const want = "hosts as in ['files.example.com', 's3.example.com:9000'], without https:// and without a path"
+	const want = "hosts as in ['files.example.com', 's3.example.com:9000'], without a path and without https://"
 	return func(r *reader, name string, v node) {
 		items, ok := words(r, name, v, want)
 		if !ok {
@@ -254,7 +258,7 @@ func hosts(to func(*reader) *[]string) setter {
 		}
 		for _, item := range items {
 			s := item.val.(string)
-			if !hostPattern.MatchString(s) {
+			if !fileHostPattern.MatchString(s) {
 				r.fail(item.pos, name+" cannot hold "+quote(s), "write "+want)
 				continue
 			}
@@ -280,26 +284,25 @@ func address(to func(*reader) *string) setter {
 	}
 }
 
-// pins reads SHA-256 sums in hex, with or without colons, or base64.
-func pins(to func(*reader) *[]string) setter {
-	const want = "64 hexadecimal digits, or the same 32 bytes in base64"
+// pin reads a SHA-256 sum in hex, with or without colons, or base64.
+func pin(to func(*reader) *string) setter {
 	return func(r *reader, name string, v node) {
-		items, ok := words(r, name, v, want)
+		const want = "64 hexadecimal digits, or the same 32 bytes in base64"
+		text, ok := v.val.(string)
 		if !ok {
+			r.wrong(name, v, want)
 			return
 		}
-		for _, item := range items {
-			text := strings.TrimPrefix(item.val.(string), "sha256//")
-			sum, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
-			if err != nil {
-				sum, err = base64.StdEncoding.DecodeString(text)
-			}
-			if err != nil || len(sum) != 32 {
-				r.fail(item.pos, name+" holds no SHA-256 sum", "write "+want)
-				continue
-			}
-			*to(r) = append(*to(r), hex.EncodeToString(sum))
+		text = strings.TrimPrefix(text, "sha256//")
+		sum, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
+		if err != nil {
+			sum, err = base64.StdEncoding.DecodeString(text)
 		}
+		if text != "" && (err != nil || len(sum) != sha256.Size) {
+			r.fail(v.pos, name+" holds no SHA-256 sum", "write "+want)
+			return
+		}
+		*to(r) = hex.EncodeToString(sum)
 	}
 }
 

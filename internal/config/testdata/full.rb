@@ -11,13 +11,14 @@ replica_user 'admin'
 replica_key '/etc/goiardi/admin.pem'
 master_tls({ 'ca_file' => 'ca.pem',
              'client_cert' => 'me.pem', 'client_key' => 'me.key',
-             'pin_sha256' => ['00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF',
-                              'sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='] })
+             'pin_sha256' => '00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF' })
 replica_tls['insecure'] = true
+replica_tls['pin_sha256'] = 'sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
 master_headers 'X-Proxy-Token' => 'hush'
 master_headers['X-Trace'] = "a\tb"
 master_file_hosts %w[s3.example.com
-                     files.example.com:9000]
+                     files.example.com:9000
+                     http://*.minio.example.com]
 poll_interval 1.5
 poll_hold '45s'
 deep_interval "1h30m"

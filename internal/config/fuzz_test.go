@@ -1,0 +1,55 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// FuzzParse checks that no input breaks the parser, that each problem has a
+// message and a place inside the file, and that what is accepted can be printed
+// and read back.
+func FuzzParse(f *testing.F) {
+	files, _ := filepath.Glob("testdata/*.rb")
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(src))
+	}
+	f.Add("master_headers('X' => \"\\x00\", \"\\u{41}\": 1)\r\n%w<a b>;;=begin")
+	f.Add("a do\nb if\nend\nend <<X\nX")
+	f.Fuzz(func(t *testing.T, src string) {
+		want, err := Parse("x.rb", []byte(src))
+		if err != nil {
+			checkProblems(t, err)
+			return
+		}
+		printed := want.print(func(_ row, v node) node { return v })
+		got, err := Parse("x.rb", []byte(printed))
+		if err != nil {
+			t.Fatalf("printed:\n%s\n%v", printed, err)
+		}
+		opts := cmp.Options{cmpopts.IgnoreUnexported(Config{}), cmpopts.IgnoreFields(Config{}, "Notices"), cmpopts.EquateEmpty()}
+		if diff := cmp.Diff(want, got, opts); diff != "" {
+			t.Fatalf("read back (-want +got):\n%s\nfrom\n%s", diff, printed)
+		}
+	})
+}
+
+func checkProblems(t *testing.T, err error) {
+	var problems Problems
+	if !errors.As(err, &problems) || len(problems) == 0 {
+		t.Fatalf("%T is not Problems: %v", err, err)
+	}
+	for _, p := range problems {
+		if p.Message == "" || p.Hint == "" || p.File != "x.rb" || p.Line < 0 || p.Line > 0 && p.Column < 1 {
+			t.Errorf("incomplete problem: %+v", p)
+		}
+	}
+}
