@@ -1,0 +1,115 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/chef-sync/chef-sync/internal/feed"
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/plan"
+	"github.com/chef-sync/chef-sync/internal/replicate"
+)
+
+// Connection is what a worker needs to replicate one pair.
+type Connection struct {
+	Engine *replicate.Engine
+	Feed   feed.Feed
+}
+
+// Connector knows the pairs of this worker and how to reach their servers.
+// Connect must be cheap when called again: it is called by every activity.
+// Returns an error that names the configuration if the pair is not in it.
+type Connector interface {
+	Connect(ctx context.Context, p object.Pair) (*Connection, error)
+}
+
+// Activities are the activities of one worker process.
+type Activities struct {
+	Connector Connector
+	Log       *slog.Logger // required
+
+	// HostQueue is the task queue that only this process serves; staged batches
+	// are applied there. "" if all workers share one staging store.
+	HostQueue string
+
+	Settings Settings
+}
+
+// Settings are what an operator may tune; a zero field means its default.
+type Settings struct {
+	PollInterval time.Duration // between two polls; default 10 s
+	PollHold     time.Duration // how long one Poll keeps polling before it waits; default 0
+	PageLimit    int           // most changes in a page; default 1,000
+
+	DeleteLimit  plan.DeleteLimit
+	DeleteExtras bool // delete what only the replica has, in a full comparison
+
+	// Outage is the waiting while a server is down, Refused while one refuses
+	// us; the latter needs a person.
+	Outage, Refused Backoff
+}
+
+// Defaults of [Settings].
+const (
+	DefaultPollInterval = 10 * time.Second
+	DefaultPageLimit    = 1000
+)
+
+func (s Settings) orDefault() Settings {
+	if s.PollInterval <= 0 {
+		s.PollInterval = DefaultPollInterval
+	}
+	if s.PageLimit <= 0 {
+		s.PageLimit = DefaultPageLimit
+	}
+	if s.Outage == (Backoff{}) {
+		s.Outage = Backoff{First: 2 * time.Second, Most: time.Minute}
+	}
+	if s.Refused == (Backoff{}) {
+		s.Refused = Backoff{First: 30 * time.Second, Most: 5 * time.Minute}
+	}
+	return s
+}
+
+// beatEvery is how often a working activity reports. Temporal gives a dead
+// worker's activity to another after the heartbeat timeout, a multiple of this.
+const beatEvery = 2 * time.Second
+
+// beating calls say() and sends the result as a heartbeat, again and again,
+// until the returned stop is called.
+func beating(ctx context.Context, say func() any) (stop func()) {
+	done := make(chan struct{})
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		t := time.NewTicker(beatEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ctx.Done():
+				return
+			case <-t.C:
+				activity.RecordHeartbeat(ctx, say())
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-stopped
+	}
+}
+
+// connect finds the pair's connection; not finding it is a trouble of the pair.
+func (a *Activities) connect(ctx context.Context, p object.Pair) (*Connection, error) {
+	c, err := a.Connector.Connect(ctx, p)
+	if err != nil {
+		return nil, fmt.Errorf("organization %s: %w", p, err)
+	}
+	return c, nil
+}

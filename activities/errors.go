@@ -1,0 +1,103 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/chef-sync/chef-sync/internal/chef"
+	"github.com/chef-sync/chef-sync/internal/replicate"
+	"github.com/chef-sync/chef-sync/internal/replicate/staging"
+)
+
+// The types of the application errors that activities end with, as the
+// workflow and the Web UI see them.
+const (
+	// TypeUpToDate is no error: a Poll found nothing new and asks the server to
+	// start it again later, which costs no history.
+	TypeUpToDate = "UpToDate"
+
+	// TypeWaiting is a Poll that met a trouble that the workflow knows of.
+	TypeWaiting = "Waiting"
+
+	// TypeUnavailable may pass: network, 5xx, 429. Temporal retries it.
+	TypeUnavailable = "Unavailable"
+
+	// TypePair is a trouble of the whole pair; details hold a [Trouble].
+	TypePair = "PairTrouble"
+
+	// TypeStagingLost says that what was staged is gone: fetch again.
+	TypeStagingLost = "StagingLost"
+)
+
+// asTemporal sorts the error that ended a Fetch or Apply. Errors about single
+// objects do not come here: they are in the result. So an error of the object
+// class is about something that all objects need (a list, a sandbox).
+func asTemporal(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, staging.ErrNotFound), errors.Is(err, staging.ErrCorrupt):
+		return temporal.NewNonRetryableApplicationError(err.Error(), TypeStagingLost, nil)
+	case chef.Classify(err) == chef.ClassRetry:
+		return temporal.NewApplicationErrorWithOptions(err.Error(), TypeUnavailable, temporal.ApplicationErrorOptions{
+			NextRetryDelay: chef.RetryAfter(err),
+			Details:        []any{troubleOf(err)},
+		})
+	default:
+		return temporal.NewNonRetryableApplicationError(err.Error(), TypePair, nil, troubleOf(err))
+	}
+}
+
+// TroubleOf returns the trouble that an activity's error tells of.
+func TroubleOf(err error) Trouble {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) && app.HasDetails() {
+		var t Trouble
+		if app.Details(&t) == nil && t.Message != "" {
+			return t
+		}
+	}
+	return Trouble{Key: "activity", Message: err.Error()}
+}
+
+// IsStagingLost reports whether an activity's error asks for another Fetch.
+func IsStagingLost(err error) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && app.Type() == TypeStagingLost
+}
+
+func troubleOf(err error) Trouble {
+	key := chef.Classify(err).String()
+	var api *chef.APIError
+	switch {
+	case chef.Classify(err) == chef.ClassRetry: // a server that is down has many voices
+	case errors.As(err, &api):
+		key += "/" + strconv.Itoa(api.Status)
+	case errors.Is(err, replicate.ErrDenied):
+		key += "/denied"
+	case errors.Is(err, chef.ErrNotChef):
+		key += "/not-chef"
+	}
+	return Trouble{Key: key, Message: err.Error(), Hint: chef.Hint(err)}
+}
+
+// Backoff bounds the waiting between attempts at something that fails.
+type Backoff struct{ First, Most time.Duration }
+
+// After returns how long to wait after the nth failure in a row, n from 1.
+func (b Backoff) After(n int) time.Duration {
+	d := b.First
+	for range min(n, 32) - 1 {
+		if d >= b.Most/2 {
+			return b.Most
+		}
+		d *= 2
+	}
+	return min(d, b.Most)
+}

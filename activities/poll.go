@@ -1,0 +1,221 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/chef-sync/chef-sync/internal/chef"
+	"github.com/chef-sync/chef-sync/internal/feed"
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/plan"
+)
+
+// Poll returns the next page of changes of a pair as soon as there is one.
+//
+// Waiting costs no history: a Poll that finds nothing new ends with an error of
+// type [TypeUpToDate] that carries the time of the next attempt, and the
+// Temporal server starts it again then. The Web UI shows the error's text
+// ("up to date at updated_since 42; next poll in 10s") and that time. The
+// attempt number therefore says nothing; failures are counted in the heartbeat.
+//
+// A poll that fails returns a [Trouble] once, so that the workflow can show it,
+// and from then on waits (type [TypeWaiting]) until both servers answer again.
+func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error) {
+	p := &poll{a: a, set: a.Settings.orDefault(), in: in}
+	if activity.HasHeartbeatDetails(ctx) {
+		_ = activity.GetHeartbeatDetails(ctx, &p.beat) // unreadable: start counting anew
+	}
+	defer beating(ctx, func() any { return p.shown.Load() })()
+	end := time.Now().Add(p.set.PollHold)
+	for {
+		out, err := p.once(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return PollResult{}, ctx.Err()
+		case err != nil:
+			return p.failed(ctx, err)
+		case out != nil:
+			return *out, nil
+		}
+		delay := jitter(p.set.PollInterval)
+		if time.Now().Add(delay).After(end) {
+			return PollResult{}, p.again(ctx, TypeUpToDate, delay,
+				fmt.Sprintf("up to date at %s; next poll in %s", in.Cursor, delay.Round(time.Second/10)))
+		}
+		if err := sleep(ctx, delay); err != nil {
+			return PollResult{}, err
+		}
+	}
+}
+
+// poll is the state of one Poll.
+type poll struct {
+	a     *Activities
+	set   Settings
+	in    PollInput
+	beat  Beat
+	shown shownBeat
+}
+
+// once polls once. It returns nil and nil if there is nothing new.
+func (p *poll) once(ctx context.Context) (*PollResult, error) {
+	c, err := p.a.connect(ctx, p.in.Pair)
+	if err != nil {
+		return nil, err
+	}
+	if p.in.Trouble != "" {
+		if err := bothAnswer(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	var out *PollResult
+	if p.in.Survey != nil || p.in.Cursor.IsZero() {
+		out, err = p.surveyPage(ctx, c)
+	} else {
+		out, err = p.feedPage(ctx, c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.beat = Beat{Polls: p.beat.Polls + 1, LastPoll: time.Now().UTC()}
+	p.shown.Store(p.beat)
+	return out, nil
+}
+
+// bothAnswer makes sure that a trouble is over on both sides.
+func bothAnswer(ctx context.Context, c *Connection) error {
+	if _, err := c.Engine.Identities(ctx); err != nil {
+		return err
+	}
+	for _, side := range []*chef.Client{c.Engine.Primary, c.Engine.Replica} {
+		if _, err := side.ListEnvironments(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feedPage asks the feed. The result is nil if nothing is new and the workflow
+// need not hear of anything else.
+func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error) {
+	page, err := c.Feed.Next(ctx, p.in.Cursor, feed.NextOptions{Limit: p.set.PageLimit, Deep: p.in.Deep})
+	if errors.Is(err, feed.ErrCursorLost) {
+		return &PollResult{Reset: err.Error(), Identities: p.in.Identities}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if page.Next == p.in.Cursor && p.in.Trouble == "" {
+		return nil, nil
+	}
+	// What was learned about one server must not be done to another.
+	ids, err := c.Engine.Identities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if why := changed(p.in.Identities, ids); why != "" {
+		return &PollResult{Reset: why, Identities: ids}, nil
+	}
+	out := &PollResult{
+		Cursor: page.Next, Behind: page.Behind, Ignored: page.Ignored, Identities: ids,
+		DeleteLimit: p.set.DeleteLimit,
+	}
+	for _, ch := range page.Changes {
+		if c.Engine.Replicates(ch.Ref.Kind) {
+			out.Changes = append(out.Changes, ch)
+		} else {
+			out.Ignored++
+		}
+	}
+	return out, p.weigh(ctx, c, out)
+}
+
+// weigh counts what the delete guard has to know.
+func (p *poll) weigh(ctx context.Context, c *Connection, out *PollResult) error {
+	out.Deletes = plan.CountDeletes(plan.Coalesce(out.Changes))
+	var count []object.Kind
+	for _, k := range object.Kinds() {
+		if out.Deletes[k] > p.set.DeleteLimit.Free() {
+			count = append(count, k)
+		}
+	}
+	if len(count) == 0 {
+		return nil
+	}
+	var err error
+	out.Totals, err = c.Engine.Totals(ctx, count)
+	return err
+}
+
+// changed says which server is another one than before; "" if none is. A GUID
+// that one of the two does not know proves nothing.
+func changed(was, is object.Identities) string {
+	for _, s := range []struct {
+		side    string
+		was, is object.Identity
+	}{{"primary", was.Primary, is.Primary}, {"replica", was.Replica, is.Replica}} {
+		switch {
+		case s.was == (object.Identity{}):
+		case s.was.URL != s.is.URL:
+			return fmt.Sprintf("the %s was %s and is now %s", s.side, s.was.URL, s.is.URL)
+		case s.was.OrgGUID != "" && s.is.OrgGUID != "" && s.was.OrgGUID != s.is.OrgGUID:
+			return fmt.Sprintf("the organization on the %s %s is another one of the same name", s.side, s.is.URL)
+		}
+	}
+	return ""
+}
+
+// failed decides between telling the workflow and waiting.
+func (p *poll) failed(ctx context.Context, err error) (PollResult, error) {
+	p.beat.Polls++
+	p.beat.Fails++
+	t := troubleOf(err)
+	p.beat.Problem = t.Message
+	p.shown.Store(p.beat)
+	passing := chef.Classify(err) == chef.ClassRetry
+	back := p.set.Refused
+	if passing {
+		back = p.set.Outage
+	}
+	delay := max(jitter(back.After(p.beat.Fails)), chef.RetryAfter(err))
+	if t.Key != p.in.Trouble && (!passing || p.beat.Fails >= tolerated) {
+		p.a.Log.ErrorContext(ctx, "pair cannot be replicated", "org", p.in.Pair.Destination, "err", t.Message, "hint", t.Hint)
+		return PollResult{Trouble: &t, Identities: p.in.Identities}, nil
+	}
+	return PollResult{}, p.again(ctx, TypeWaiting, delay, fmt.Sprintf("%s; next try in %s", t.Message, delay.Round(time.Second)))
+}
+
+// tolerated is how many failures in a row that may pass are not worth telling.
+const tolerated = 3
+
+// again ends the attempt with an error that asks for the next one. It is benign:
+// the SDK neither logs nor counts it as a failure.
+func (p *poll) again(ctx context.Context, kind string, delay time.Duration, message string) error {
+	activity.RecordHeartbeat(ctx, p.beat)
+	return temporal.NewApplicationErrorWithOptions(message, kind, temporal.ApplicationErrorOptions{
+		NextRetryDelay: delay, Category: temporal.ApplicationErrorCategoryBenign,
+	})
+}
+
+// jitter spreads the polls of many pairs: d plus or minus a tenth.
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.9 + 0.2*rand.Float64())) //nolint:gosec // not a secret
+}
+
+// sleep waits for d or the end of ctx.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

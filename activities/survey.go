@@ -1,0 +1,124 @@
+package activities
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/plan"
+	"github.com/chef-sync/chef-sync/internal/replicate/staging"
+)
+
+// surveyPage returns the next page of a full comparison, and begins one if none
+// is under way. The feed's head is asked for before anything is listed, so that
+// following from there misses nothing.
+func (p *poll) surveyPage(ctx context.Context, c *Connection) (*PollResult, error) {
+	ids, err := c.Engine.Identities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	place := p.in.Survey
+	if place != nil {
+		if why := changed(p.in.Identities, ids); why != "" {
+			return &PollResult{Reset: why, Identities: ids}, nil
+		}
+	}
+	var changes []object.Change
+	if place == nil {
+		place, changes, err = p.beginSurvey(ctx, c)
+	} else {
+		changes, err = p.loadSurvey(ctx, c, place.ID)
+	}
+	if errors.Is(err, staging.ErrNotFound) {
+		return &PollResult{Reset: "the list of the comparison is no longer in the staging store", Identities: ids}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	from := min(place.Offset, len(changes))
+	to := min(from+p.set.PageLimit, len(changes))
+	out := &PollResult{
+		Changes: changes[from:to], Identities: ids, Behind: int64(len(changes) - to),
+		Deletes: place.Deletes, Totals: place.Totals, DeleteLimit: p.set.DeleteLimit,
+	}
+	next := *place
+	next.Offset = to
+	if to < len(changes) {
+		out.Survey = &next
+		return out, nil
+	}
+	// The list stays until the next comparison begins: this result may be lost,
+	// and then the page is asked for again.
+	out.Cursor = place.Head
+	return out, nil
+}
+
+// beginSurvey lists both sides and stores what has to be looked at.
+func (p *poll) beginSurvey(ctx context.Context, c *Connection) (*SurveyPlace, []object.Change, error) {
+	head, err := c.Feed.Head(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := c.Engine.Survey(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	changes := s.Writes
+	place := &SurveyPlace{ID: rand.Text(), Head: head, Totals: s.Totals}
+	if p.set.DeleteExtras {
+		for _, ref := range s.Extras {
+			changes = append(changes, object.Change{Action: object.ActionDelete, Ref: ref})
+		}
+		place.Deletes = plan.CountDeletes(changes)
+	} else {
+		place.Extras = len(s.Extras)
+	}
+	place.Total = len(changes)
+	data, err := json.Marshal(changes)
+	if err != nil {
+		return nil, nil, err
+	}
+	owner := surveyOwner(p.in.Pair)
+	if err := c.Engine.Staging.KeepSnapshots(ctx, owner); err != nil {
+		return nil, nil, err
+	}
+	return place, changes, c.Engine.Staging.PutSnapshot(ctx, owner, place.ID, data)
+}
+
+func (p *poll) loadSurvey(ctx context.Context, c *Connection, id string) ([]object.Change, error) {
+	data, err := c.Engine.Staging.Snapshot(ctx, surveyOwner(p.in.Pair), id)
+	if err != nil {
+		return nil, err
+	}
+	var changes []object.Change
+	if err := json.Unmarshal(data, &changes); err != nil {
+		return nil, fmt.Errorf("list of the comparison: %w", staging.ErrNotFound)
+	}
+	return changes, nil
+}
+
+func surveyOwner(p object.Pair) string { return "survey/" + p.Replica + "/" + p.Destination }
+
+// shownBeat is the beat that the heartbeat goroutine sends.
+type shownBeat struct {
+	mu   sync.Mutex
+	beat Beat
+}
+
+// Store sets the beat.
+func (s *shownBeat) Store(b Beat) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.beat = b
+}
+
+// Load returns the beat.
+func (s *shownBeat) Load() Beat {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.beat
+}

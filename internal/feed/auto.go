@@ -1,0 +1,80 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/chef-sync/chef-sync/internal/object"
+)
+
+// reprobe is how long Auto believes that a primary has no updated_since: a feed
+// server may be installed at any time.
+const reprobe = time.Hour
+
+// Auto uses updated_since where the primary serves it and lists otherwise. It
+// moves a pair from listing to updated_since when that appears, and back when
+// it is gone, by calling the cursor lost; nothing is missed either way.
+type Auto struct {
+	Sequence Feed // usually an [UpdatedSince]
+	Listing  Feed
+
+	now func() time.Time // nil = time.Now
+
+	mu     sync.Mutex
+	denied time.Time // when the primary last said that it has no sequence
+}
+
+// Name returns the name of the feed in use as far as it is known.
+func (f *Auto) Name() string { return NameAuto }
+
+// Head returns the head of the feed that the primary serves. That choice holds
+// until the cursor is lost.
+func (f *Auto) Head(ctx context.Context) (object.Cursor, error) {
+	c, err := f.Sequence.Head(ctx)
+	if errors.Is(err, ErrUnsupported) {
+		f.deny()
+		return f.Listing.Head(ctx)
+	}
+	return c, err
+}
+
+// Next continues on the cursor's own feed. See [Feed.Next].
+func (f *Auto) Next(ctx context.Context, cursor object.Cursor, o NextOptions) (Page, error) {
+	if cursor.Feed == f.Listing.Name() {
+		if f.due() {
+			_, err := f.Sequence.Head(ctx)
+			if err == nil {
+				return Page{}, lost(cursor, "the primary now serves %s", f.Sequence.Name())
+			}
+			f.deny() // also on a passing error: listing does not depend on it
+		}
+		return f.Listing.Next(ctx, cursor, o)
+	}
+	p, err := f.Sequence.Next(ctx, cursor, o)
+	if errors.Is(err, ErrUnsupported) {
+		f.deny()
+		return Page{}, lost(cursor, "the primary no longer serves %s", f.Sequence.Name())
+	}
+	return p, err
+}
+
+func (f *Auto) deny() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.denied = f.clock()
+}
+
+func (f *Auto) due() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.clock().Sub(f.denied) > reprobe
+}
+
+func (f *Auto) clock() time.Time {
+	if f.now != nil {
+		return f.now()
+	}
+	return time.Now()
+}

@@ -1,0 +1,100 @@
+package kinds
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/chef-sync/chef-sync/internal/chef"
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/plan"
+)
+
+// ErrThaw says that the replica's cookbook version is frozen and the primary's
+// is not. No Chef server can thaw a version; only delete and recreate does, and
+// that is the operator's decision.
+var ErrThaw = errors.New("frozen on the replica but not on the primary: a Chef server cannot thaw a version; " +
+	"delete it on the replica to have it recreated")
+
+// cookbooks is the handler of cookbook versions. Their files go ahead of them,
+// through a sandbox, and are not this handler's business.
+type cookbooks struct{}
+
+func (cookbooks) Kind() object.Kind { return object.KindCookbook }
+
+func (cookbooks) List(ctx context.Context, c *chef.Client) ([]object.Ref, error) {
+	versions, err := c.ListCookbooks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	refs := make([]object.Ref, len(versions))
+	for i, v := range versions {
+		refs[i] = object.NewRef(object.KindCookbook, v.Name, v.Version)
+	}
+	return refs, nil
+}
+
+func (cookbooks) Get(ctx context.Context, c *chef.Client, ref object.Ref) (Object, error) {
+	m, err := c.GetCookbook(ctx, ref.Name, ref.Sub)
+	if err != nil {
+		return Object{}, err
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return Object{}, fmt.Errorf("read %s: %w", ref, err)
+	}
+	digest, err := cookbookDigest(m)
+	if err != nil {
+		return Object{}, fmt.Errorf("read %s: %w", ref, err)
+	}
+	return Object{Ref: ref, Raw: raw, Digest: digest, Files: m.Files(), Frozen: m.Frozen()}, nil
+}
+
+// cookbookDigest is over what makes two cookbook versions equal: the frozen
+// flag, the metadata, and the set of files by path, specificity and checksum.
+// File names are left out: servers print them differently for versions that
+// were stored through different API versions.
+func cookbookDigest(m *chef.Manifest) (object.Digest, error) {
+	metadata, err := plan.Decode(m.Metadata())
+	if err != nil {
+		return "", err
+	}
+	files := m.Files()
+	slices.SortFunc(files, func(a, b chef.File) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Specificity, b.Specificity), cmp.Compare(a.Checksum, b.Checksum))
+	})
+	list := make([]any, len(files))
+	for i, f := range files {
+		list[i] = []any{f.Path, f.Specificity, f.Checksum}
+	}
+	return plan.DigestValue(map[string]any{"frozen?": m.Frozen(), "metadata": metadata, "files": list}), nil
+}
+
+func (cookbooks) Create(ctx context.Context, c *chef.Client, o Object) error {
+	return put(ctx, c, o, chef.PutCookbookOptions{})
+}
+
+// Update forces the write where the replica's version is frozen: the primary's
+// content was forced too, or the replica holds half a cookbook (a create that
+// failed leaves its manifest behind).
+func (cookbooks) Update(ctx context.Context, c *chef.Client, o, held Object) error {
+	if held.Frozen && !o.Frozen {
+		return fmt.Errorf("put %s: %w", o.Ref, ErrThaw)
+	}
+	return put(ctx, c, o, chef.PutCookbookOptions{Force: held.Frozen})
+}
+
+func put(ctx context.Context, c *chef.Client, o Object, opts chef.PutCookbookOptions) error {
+	var m chef.Manifest
+	if err := json.Unmarshal(o.Raw, &m); err != nil {
+		return fmt.Errorf("put %s: %w", o.Ref, err)
+	}
+	return c.PutCookbook(ctx, &m, opts)
+}
+
+func (cookbooks) Delete(ctx context.Context, c *chef.Client, ref object.Ref) error {
+	return c.DeleteCookbook(ctx, ref.Name, ref.Sub)
+}

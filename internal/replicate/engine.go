@@ -1,0 +1,198 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/chef-sync/chef-sync/internal/chef"
+	"github.com/chef-sync/chef-sync/internal/kinds"
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/replicate/staging"
+)
+
+// DefaultParallel is how many objects of a batch are worked on at once. Chef
+// servers gain nothing from more than 8 requests at a time, and start to answer
+// 500 and 403 at 16.
+const DefaultParallel = 8
+
+// Engine replicates one pair. Its methods are safe for concurrent use.
+type Engine struct {
+	Primary, Replica *chef.Client
+	Staging          *staging.Store
+
+	// Kinds are those that are replicated; nil means all.
+	Kinds []object.Kind
+
+	// Parallel is how many objects are worked on at once; 0 = [DefaultParallel].
+	Parallel int
+
+	// Uploads keeps uploads of one file apart, for all engines that write to one
+	// replica server; required.
+	Uploads *Uploads
+}
+
+// Failure is an object that could not be made equal, and why.
+type Failure struct {
+	Ref    object.Ref `json:"ref"`
+	Reason string     `json:"reason"`
+
+	// Hint is what an operator can do; "" if nothing but wait.
+	Hint string `json:"hint,omitempty"`
+}
+
+// Progress is called after each object of a batch, from several goroutines.
+type Progress func(object.Ref)
+
+func (e *Engine) parallel() int {
+	if e.Parallel <= 0 {
+		return DefaultParallel
+	}
+	return e.Parallel
+}
+
+// replicated returns the kinds that the pair replicates, in writing order.
+func (e *Engine) replicated() []object.Kind {
+	if len(e.Kinds) == 0 {
+		return object.Kinds()
+	}
+	var out []object.Kind
+	for _, k := range object.Kinds() {
+		for _, want := range e.Kinds {
+			if k == want {
+				out = append(out, k)
+			}
+		}
+	}
+	return out
+}
+
+// Replicates reports whether the pair replicates kind k.
+func (e *Engine) Replicates(k object.Kind) bool {
+	for _, have := range e.replicated() {
+		if have == k {
+			return true
+		}
+	}
+	return false
+}
+
+// Identities asks both servers who they are. A server that lets us not see its
+// organization (or has none) is known by its URL alone.
+func (e *Engine) Identities(ctx context.Context) (object.Identities, error) {
+	primary, err := identity(ctx, e.Primary)
+	if err != nil {
+		return object.Identities{}, fmt.Errorf("primary: %w", err)
+	}
+	replica, err := identity(ctx, e.Replica)
+	if err != nil {
+		return object.Identities{}, fmt.Errorf("replica: %w", err)
+	}
+	return object.Identities{Primary: primary, Replica: replica}, nil
+}
+
+func identity(ctx context.Context, c *chef.Client) (object.Identity, error) {
+	id := object.Identity{URL: c.URL()}
+	if c.Organization() == "" {
+		return id, nil
+	}
+	org, err := c.GetOrganization(ctx)
+	switch {
+	case err == nil:
+		id.OrgGUID = org.GUID
+		return id, nil
+	case chef.Classify(err) == chef.ClassObject: // no right to read it
+		return id, nil
+	default:
+		return id, err
+	}
+}
+
+// each calls f for every index below n, some at once, until one returns an
+// error, which each returns.
+func (e *Engine) each(ctx context.Context, n int, f func(context.Context, int) error) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(e.parallel())
+	for i := range n {
+		g.Go(func() error {
+			if err := gctx.Err(); err != nil {
+				return err
+			}
+			return f(gctx, i)
+		})
+	}
+	return g.Wait()
+}
+
+// failures gathers the failures of a batch. The zero value is ready.
+type failures struct {
+	mu   sync.Mutex
+	list []Failure
+}
+
+// add sorts an error about one object: nil if it is the object's own and was
+// recorded, the error itself if the whole operation has to end.
+//
+// An error that may pass (network, 5xx; the client has tried several times) is
+// the object's own only if the server answers something else meanwhile.
+// Otherwise the server is down, and parking every object would only make noise.
+func (f *failures) add(ctx context.Context, c *chef.Client, ref object.Ref, err error) error {
+	if err == nil {
+		return nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return err
+	}
+	switch chef.Classify(err) {
+	case chef.ClassPair:
+		return err
+	case chef.ClassRetry:
+		if !isLocal(err) && !alive(ctx, c) {
+			return err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = append(f.list, Failure{Ref: ref, Reason: reason(err), Hint: chef.Hint(err)})
+	return nil
+}
+
+func (f *failures) has(ref object.Ref) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, x := range f.list {
+		if x.Ref == ref {
+			return true
+		}
+	}
+	return false
+}
+
+// alive asks the server for the shortest list there is.
+func alive(ctx context.Context, c *chef.Client) bool {
+	_, err := c.ListEnvironments(ctx)
+	return err == nil
+}
+
+// isLocal reports whether an error comes from our own staging store and says
+// nothing about a server.
+func isLocal(err error) bool {
+	return errors.Is(err, staging.ErrCorrupt) || errors.Is(err, staging.ErrNotFound)
+}
+
+// maxReason bounds what one failure adds to workflow history, in bytes.
+const maxReason = 400
+
+func reason(err error) string {
+	s := err.Error()
+	if len(s) > maxReason {
+		s = s[:maxReason] + "…"
+	}
+	return s
+}
+
+// handler is [kinds.For] for a ref.
+func handler(ref object.Ref) kinds.Handler { return kinds.For(ref.Kind) }

@@ -1,0 +1,233 @@
+// Package staging is where object bodies and cookbook files stand between the
+// activity that fetched them and the one that applies them. They never enter
+// workflow history, which anyone with access to Temporal can read: data bag
+// items hold secrets.
+//
+// A store is a bucket of gocloud.dev/blob: a private directory (file://) by
+// default, shared storage where several hosts work for one replica. It holds
+//
+//	batches/ID/items     the bodies of one batch, one JSON document a line
+//	batches/ID/sandbox   the upload URLs for the files of that batch
+//	files/MD5            cookbook files, by content, shared by all batches
+//	snapshots/OWNER/ID   what a listing feed saw
+//
+// Nothing in it is needed for correctness. Whoever finds a piece missing
+// ([ErrNotFound]) fetches it again, so a store may be emptied at any time.
+package staging
+
+import (
+	"context"
+	"crypto/md5" //nolint:gosec // Chef's identifier for files, not a protection
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gocloud.dev/blob"
+	"gocloud.dev/blob/fileblob"
+	"gocloud.dev/blob/memblob"
+	"gocloud.dev/gcerrors"
+)
+
+var (
+	// ErrNotFound says that the store does not hold what was asked for (any
+	// more). Fetching it again is always right.
+	ErrNotFound = errors.New("not in the staging store")
+
+	// ErrCorrupt says that a file's content is not what its name says. The file
+	// has been removed; fetching it again is right.
+	ErrCorrupt = errors.New("staged file does not match its MD5")
+)
+
+// Store is a staging store. Its methods are safe for concurrent use, also by
+// several processes on one bucket.
+type Store struct {
+	bucket *blob.Bucket
+	now    func() time.Time
+}
+
+// Open opens the store at a URL of gocloud.dev/blob: file:///var/lib/staging
+// (created with mode 0700; an existing directory that others can read is
+// refused), mem:// (tests), or another scheme whose driver the program links.
+func Open(ctx context.Context, rawURL string) (*Store, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("staging store %q: %w", rawURL, err)
+	}
+	var bucket *blob.Bucket
+	switch u.Scheme {
+	case "file":
+		bucket, err = openDir(filepath.FromSlash(u.Path))
+	case "mem":
+		bucket = memblob.OpenBucket(nil)
+	default:
+		bucket, err = blob.OpenBucket(ctx, rawURL)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("staging store %s: %w", u.Redacted(), err)
+	}
+	return &Store{bucket: bucket, now: time.Now}, nil
+}
+
+func openDir(dir string) (*blob.Bucket, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s can be read by others (mode %04o), and it holds secrets: chmod 0700 %s",
+			dir, info.Mode().Perm(), dir)
+	}
+	// No side files for attributes, and temporary files beside the final ones:
+	// one create and one rename a blob.
+	return fileblob.OpenBucket(dir, &fileblob.Options{
+		NoTempDir: true, Metadata: fileblob.MetadataDontWrite, DirFileMode: 0o700,
+	})
+}
+
+// Close releases the bucket.
+func (s *Store) Close() error { return s.bucket.Close() }
+
+// PutFile stores a cookbook file under its MD5 (32 lower-case hex digits). The
+// content comes from fetch, which writes it; it is stored only if fetch returns
+// nil and the content matches. Storing a file again is harmless. Returns the
+// number of bytes.
+func (s *Store) PutFile(ctx context.Context, sum string, fetch func(io.Writer) error) (int64, error) {
+	ctx, cancel := context.WithCancel(ctx) // cancelled before Close, nothing is stored
+	defer cancel()
+	w, err := s.bucket.NewWriter(ctx, fileKey(sum), nil)
+	if err != nil {
+		return 0, fmt.Errorf("stage file %s: %w", sum, err)
+	}
+	h := md5.New() //nolint:gosec // see the import
+	n := &counter{}
+	err = fetch(io.MultiWriter(w, h, n))
+	if err == nil && hex.EncodeToString(h.Sum(nil)) != sum {
+		err = ErrCorrupt
+	}
+	if err != nil {
+		cancel()
+		_ = w.Close() // reports the cancellation
+		return 0, fmt.Errorf("stage file %s: %w", sum, err)
+	}
+	if err := w.Close(); err != nil {
+		return 0, fmt.Errorf("stage file %s: %w", sum, err)
+	}
+	return n.n, nil
+}
+
+// HasFile reports whether the file is staged, and its size in bytes.
+func (s *Store) HasFile(ctx context.Context, sum string) (size int64, ok bool, err error) {
+	attrs, err := s.bucket.Attributes(ctx, fileKey(sum))
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("staged file %s: %w", sum, err)
+	}
+	return attrs.Size, true, nil
+}
+
+// File returns the content of a staged file, verified. Returns [ErrNotFound] if
+// it is not there and [ErrCorrupt] if it is damaged.
+func (s *Store) File(ctx context.Context, sum string) ([]byte, error) {
+	data, err := s.read(ctx, fileKey(sum))
+	if err != nil {
+		return nil, fmt.Errorf("staged file %s: %w", sum, err)
+	}
+	got := md5.Sum(data) //nolint:gosec // see the import
+	if hex.EncodeToString(got[:]) != sum {
+		_ = s.bucket.Delete(ctx, fileKey(sum)) // the next fetch brings a good one
+		return nil, fmt.Errorf("staged file %s: %w", sum, ErrCorrupt)
+	}
+	return data, nil
+}
+
+// PutSnapshot stores what owner's feed saw, under an id of the feed's choice.
+func (s *Store) PutSnapshot(ctx context.Context, owner, id string, data []byte) error {
+	if err := s.bucket.WriteAll(ctx, snapshotKey(owner, id), data, nil); err != nil {
+		return fmt.Errorf("stage snapshot %s: %w", id, err)
+	}
+	return nil
+}
+
+// Snapshot returns a stored snapshot, or [ErrNotFound].
+func (s *Store) Snapshot(ctx context.Context, owner, id string) ([]byte, error) {
+	data, err := s.read(ctx, snapshotKey(owner, id))
+	if err != nil {
+		return nil, fmt.Errorf("staged snapshot %s: %w", id, err)
+	}
+	return data, nil
+}
+
+// KeepSnapshots removes all of owner's snapshots but the named ones.
+func (s *Store) KeepSnapshots(ctx context.Context, owner string, ids ...string) error {
+	keep := map[string]bool{}
+	for _, id := range ids {
+		keep[snapshotKey(owner, id)] = true
+	}
+	return s.removeIf(ctx, snapshotKey(owner, ""), func(o *blob.ListObject) bool { return !keep[o.Key] })
+}
+
+// Purge removes batches and files that have not been touched for maxAge. The
+// owners of what is removed fetch it again if they are still alive.
+func (s *Store) Purge(ctx context.Context, maxAge time.Duration) error {
+	old := func(o *blob.ListObject) bool { return s.now().Sub(o.ModTime) > maxAge }
+	return errors.Join(s.removeIf(ctx, "batches/", old), s.removeIf(ctx, "files/", old))
+}
+
+func (s *Store) removeIf(ctx context.Context, prefix string, unwanted func(*blob.ListObject) bool) error {
+	it := s.bucket.List(&blob.ListOptions{Prefix: prefix})
+	for {
+		o, err := it.Next(ctx)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("purge staging store: %w", err)
+		}
+		if unwanted(o) {
+			if err := s.remove(ctx, o.Key); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *Store) remove(ctx context.Context, key string) error {
+	err := s.bucket.Delete(ctx, key)
+	if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+		return fmt.Errorf("purge staging store: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) read(ctx context.Context, key string) ([]byte, error) {
+	data, err := s.bucket.ReadAll(ctx, key)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil, ErrNotFound
+	}
+	return data, err
+}
+
+func fileKey(sum string) string           { return "files/" + sum }
+func snapshotKey(owner, id string) string { return "snapshots/" + escape(owner) + "/" + id }
+
+// escape keeps a pair's name one path element.
+func escape(s string) string { return strings.NewReplacer("/", "__", "\\", "__").Replace(s) }
+
+// counter counts the bytes written to it.
+type counter struct{ n int64 }
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+	return len(p), nil
+}
