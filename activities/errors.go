@@ -33,6 +33,18 @@ const (
 	TypeStagingLost = "StagingLost"
 )
 
+// ErrNotConfigured says that the configuration of this worker does not name a
+// pair, or not completely.
+var ErrNotConfigured = errors.New("not configured on this worker")
+
+// classOf is [chef.Classify] for everything that can end an activity.
+func classOf(err error) chef.Class {
+	if errors.Is(err, ErrNotConfigured) || errors.Is(err, replicate.ErrDenied) {
+		return chef.ClassPair
+	}
+	return chef.Classify(err)
+}
+
 // asTemporal sorts the error that ended a Fetch or Apply. Errors about single
 // objects do not come here: they are in the result. So an error of the object
 // class is about something that all objects need (a list, a sandbox).
@@ -44,7 +56,7 @@ func asTemporal(err error) error {
 		return err
 	case errors.Is(err, staging.ErrNotFound), errors.Is(err, staging.ErrCorrupt):
 		return temporal.NewNonRetryableApplicationError(err.Error(), TypeStagingLost, nil)
-	case chef.Classify(err) == chef.ClassRetry:
+	case classOf(err) == chef.ClassRetry:
 		return temporal.NewApplicationErrorWithOptions(err.Error(), TypeUnavailable, temporal.ApplicationErrorOptions{
 			NextRetryDelay: chef.RetryAfter(err),
 			Details:        []any{troubleOf(err)},
@@ -73,14 +85,16 @@ func IsStagingLost(err error) bool {
 }
 
 func troubleOf(err error) Trouble {
-	key := chef.Classify(err).String()
+	key := classOf(err).String()
 	var api *chef.APIError
 	switch {
-	case chef.Classify(err) == chef.ClassRetry: // a server that is down has many voices
+	case classOf(err) == chef.ClassRetry: // a server that is down has many voices
 	case errors.As(err, &api):
 		key += "/" + strconv.Itoa(api.Status)
 	case errors.Is(err, replicate.ErrDenied):
 		key += "/denied"
+	case errors.Is(err, ErrNotConfigured):
+		key += "/configuration"
 	case errors.Is(err, chef.ErrNotChef):
 		key += "/not-chef"
 	}

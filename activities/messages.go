@@ -50,6 +50,10 @@ type PollResult struct {
 
 	Identities object.Identities `json:"identities"`
 
+	// Extras counts objects that only the replica has and that are kept; only of
+	// a full comparison.
+	Extras int `json:"extras,omitempty"`
+
 	// Deletes and Totals are what the delete guard weighs: how many objects are
 	// to be deleted by kind (all pages of a full comparison together), and how
 	// many the replica has, counted where it matters.

@@ -178,7 +178,7 @@ func (p *poll) failed(ctx context.Context, err error) (PollResult, error) {
 	t := troubleOf(err)
 	p.beat.Problem = t.Message
 	p.shown.Store(p.beat)
-	passing := chef.Classify(err) == chef.ClassRetry
+	passing := classOf(err) == chef.ClassRetry
 	back := p.set.Refused
 	if passing {
 		back = p.set.Outage

@@ -43,7 +43,7 @@ func (p *poll) surveyPage(ctx context.Context, c *Connection) (*PollResult, erro
 	to := min(from+p.set.PageLimit, len(changes))
 	out := &PollResult{
 		Changes: changes[from:to], Identities: ids, Behind: int64(len(changes) - to),
-		Deletes: place.Deletes, Totals: place.Totals, DeleteLimit: p.set.DeleteLimit,
+		Extras: place.Extras, Deletes: place.Deletes, Totals: place.Totals, DeleteLimit: p.set.DeleteLimit,
 	}
 	next := *place
 	next.Offset = to

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -16,8 +15,8 @@ import (
 // ErrThaw says that the replica's cookbook version is frozen and the primary's
 // is not. No Chef server can thaw a version; only delete and recreate does, and
 // that is the operator's decision.
-var ErrThaw = errors.New("frozen on the replica but not on the primary: a Chef server cannot thaw a version; " +
-	"delete it on the replica to have it recreated")
+var ErrThaw = fmt.Errorf("%w on the replica but not on the primary, and no Chef server can thaw one; "+
+	"delete it on the replica to have it recreated", chef.ErrFrozen)
 
 // cookbooks is the handler of cookbook versions. Their files go ahead of them,
 // through a sandbox, and are not this handler's business.

@@ -139,6 +139,7 @@ type failures struct {
 // An error that may pass (network, 5xx; the client has tried several times) is
 // the object's own only if the server answers something else meanwhile.
 // Otherwise the server is down, and parking every object would only make noise.
+// An error that no server made (a full disk) is nobody's own.
 func (f *failures) add(ctx context.Context, c *chef.Client, ref object.Ref, err error) error {
 	if err == nil {
 		return nil
@@ -150,7 +151,7 @@ func (f *failures) add(ctx context.Context, c *chef.Client, ref object.Ref, err 
 	case chef.ClassPair:
 		return err
 	case chef.ClassRetry:
-		if !isLocal(err) && !alive(ctx, c) {
+		if !fromServer(err) || !alive(ctx, c) {
 			return err
 		}
 	}
@@ -177,10 +178,10 @@ func alive(ctx context.Context, c *chef.Client) bool {
 	return err == nil
 }
 
-// isLocal reports whether an error comes from our own staging store and says
-// nothing about a server.
-func isLocal(err error) bool {
-	return errors.Is(err, staging.ErrCorrupt) || errors.Is(err, staging.ErrNotFound)
+// fromServer reports whether an error is about an exchange with a server.
+func fromServer(err error) bool {
+	var api *chef.APIError
+	return errors.As(err, &api)
 }
 
 // maxReason bounds what one failure adds to workflow history, in bytes.

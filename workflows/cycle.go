@@ -1,0 +1,363 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/chef-sync/chef-sync/activities"
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/plan"
+)
+
+// errInterrupted ends a page that an operator stopped; it is taken again.
+var errInterrupted = errors.New("interrupted")
+
+// cycle takes one page all the way: writes by rank, then deletes, then the
+// cursor. If it cannot be completed nothing is advanced, and the page, or what
+// the feed has then, is taken again: what is on the replica by then is equal
+// and is not written again.
+func (r *run) cycle(ctx workflow.Context, page activities.PollResult) {
+	r.state.Page++
+	r.state.Identities = page.Identities
+	r.state.Behind = page.Behind
+	changes := plan.Coalesce(page.Changes)
+	w := &work{run: r, page: r.state.Page, guard: guard{
+		deletes: page.Deletes, totals: page.Totals, limit: page.DeleteLimit,
+		survey: surveyID(r.state.Survey, page.Survey),
+	}}
+	for _, c := range changes { // the page says something newer about these
+		r.state.synced(c.Ref)
+	}
+	if !r.settle(w.all(ctx, changes)) {
+		return
+	}
+	r.advance(page)
+}
+
+// surveyID names the full comparison that a page belongs to; "" if none.
+func surveyID(before, after *activities.SurveyPlace) string {
+	switch {
+	case after != nil:
+		return after.ID
+	case before != nil:
+		return before.ID
+	default:
+		return ""
+	}
+}
+
+// retry takes unsynced objects again. The cursor stays.
+func (r *run) retry(ctx workflow.Context, due []Unsynced) {
+	pages := map[object.Ref]int64{}
+	changes := make([]object.Change, len(due))
+	for i, u := range due {
+		changes[i] = object.Change{Action: u.Action, Ref: u.Ref}
+		pages[u.Ref] = u.Page
+	}
+	w := &work{run: r, page: r.state.Page, pages: pages, guard: guard{
+		deletes: plan.CountDeletes(changes),
+	}}
+	if r.settle(w.all(ctx, plan.Coalesce(changes))) {
+		r.state.LastSync = r.now()
+	}
+}
+
+// settle notes how a page ended, and reports whether it is complete.
+func (r *run) settle(err error) bool {
+	switch {
+	case err == nil:
+		r.state.Trouble, r.state.TroubleCount = nil, 0
+		return true
+	case errors.Is(err, errInterrupted), temporal.IsCanceledError(err):
+		return false
+	default:
+		r.state.TroubleCount++
+		r.sitting = true
+		r.trouble(activities.TroubleOf(err))
+		return false
+	}
+}
+
+// advance moves the cursor behind a page that is complete.
+func (r *run) advance(page activities.PollResult) {
+	if r.forget { // the operator wants everything compared; the loop begins that
+		return
+	}
+	was := r.state.comparing()
+	r.state.Cursor, r.state.Survey = page.Cursor, page.Survey
+	r.state.LastSync = r.now()
+	r.state.Counters.Cycles++
+	r.state.Counters.Ignored += int64(page.Ignored)
+	if was {
+		r.state.Extras = page.Extras
+	}
+	if was && !r.state.comparing() {
+		r.state.Counters.Surveys++
+		r.state.ResetReason = ""
+	}
+}
+
+// work is one page on its way to the replica.
+type work struct {
+	run   *run
+	page  int64
+	pages map[object.Ref]int64 // of objects that are tried again
+	guard guard
+
+	failed bool            // a write of this page did not succeed
+	gone   []object.Change // objects that the primary turned out not to have
+}
+
+// guard is what the delete guard weighs.
+type guard struct {
+	deletes, totals map[object.Kind]int
+	limit           plan.DeleteLimit
+	survey          string // the full comparison that an approval covers; "" = this page
+}
+
+// all applies coalesced changes.
+func (w *work) all(ctx workflow.Context, changes []object.Change) error {
+	var writes, deletes []plan.Batch
+	for _, b := range plan.Batches(changes, w.run.opts.Limits) {
+		if b.Delete {
+			deletes = append(deletes, b)
+		} else {
+			writes = append(writes, b)
+		}
+	}
+	if err := w.writes(ctx, writes); err != nil {
+		return err
+	}
+	if len(w.gone) > 0 {
+		deletes = plan.Batches(append(deletesOf(changes), w.gone...), w.run.opts.Limits)
+	}
+	if len(deletes) == 0 {
+		return nil
+	}
+	if w.failed {
+		w.postpone(deletes)
+		return nil
+	}
+	if err := w.approval(ctx, deletes); err != nil {
+		return err
+	}
+	for _, b := range deletes {
+		if err := w.apply(ctx, b, activities.FetchResult{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writes fetches and applies batches in order; the next one is fetched while
+// this one is applied.
+func (w *work) writes(ctx workflow.Context, batches []plan.Batch) error {
+	if len(batches) == 0 {
+		return nil
+	}
+	next := w.startFetch(ctx, batches[0])
+	for i, b := range batches {
+		got, err := w.fetched(ctx, next)
+		if err != nil {
+			return err
+		}
+		if i+1 < len(batches) {
+			next = w.startFetch(ctx, batches[i+1])
+		}
+		if err := w.apply(ctx, b, got); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *work) startFetch(ctx workflow.Context, b plan.Batch) workflow.Future {
+	fctx := workflow.WithActivityOptions(ctx, batchOptions("read "+describe(b), ""))
+	return workflow.ExecuteActivity(fctx, activities.NameFetch, activities.FetchInput{Pair: w.run.in.Pair, Changes: b.Changes})
+}
+
+func (w *work) fetched(ctx workflow.Context, f workflow.Future) (activities.FetchResult, error) {
+	var got activities.FetchResult
+	if err := f.Get(ctx, &got); err != nil {
+		return got, err
+	}
+	if w.run.halting() {
+		return got, errInterrupted
+	}
+	return got, nil
+}
+
+// halting reports whether an operator wants this page left alone.
+func (r *run) halting() bool { return r.state.Stopped || r.removed || r.forget }
+
+// maxRefetch is how often a batch is fetched again because staging lost it.
+const maxRefetch = 5
+
+// apply applies a batch and takes the results into the state. A batch that
+// staging no longer has is fetched again.
+func (w *work) apply(ctx workflow.Context, b plan.Batch, got activities.FetchResult) error {
+	for try := 0; ; try++ {
+		var done activities.ApplyResult
+		if b.Delete || got.Batch != "" {
+			in := activities.ApplyInput{Pair: w.run.in.Pair, Batch: got.Batch}
+			verb := "write "
+			if b.Delete {
+				in.Deletes, verb = b.Refs(), "delete "
+			}
+			actx := workflow.WithActivityOptions(ctx, batchOptions(verb+describe(b), got.Queue))
+			err := workflow.ExecuteActivity(actx, activities.NameApply, in).Get(ctx, &done)
+			if stagingLost(err) && try < maxRefetch {
+				if got, err = w.fetched(ctx, w.startFetch(ctx, b)); err != nil {
+					return err
+				}
+				continue
+			}
+			if err != nil {
+				return err
+			}
+		}
+		w.record(b, got, done)
+		if w.run.halting() {
+			return errInterrupted
+		}
+		return nil
+	}
+}
+
+// stagingLost reports whether a batch has to be fetched again: staging lost it,
+// or the host that has it does not come back.
+func stagingLost(err error) bool {
+	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START {
+		return true
+	}
+	return activities.IsStagingLost(err)
+}
+
+// record takes the outcome of one batch into the state.
+func (w *work) record(b plan.Batch, got activities.FetchResult, done activities.ApplyResult) {
+	s := w.run.state
+	bad := map[object.Ref]bool{}
+	for _, f := range append(got.Failed, done.Failed...) {
+		bad[f.Ref] = true
+		action := object.ActionUpdate
+		if b.Delete {
+			action = object.ActionDelete
+		} else {
+			w.failed = true
+		}
+		s.park(Unsynced{
+			Ref: f.Ref, Action: action, Reason: f.Reason, Hint: f.Hint, Page: w.pageOf(f.Ref),
+		}, w.run.now(), w.run.opts)
+	}
+	for _, ref := range got.Gone {
+		bad[ref] = true
+		w.gone = append(w.gone, object.Change{Action: object.ActionDelete, Ref: ref})
+	}
+	for _, c := range b.Changes {
+		if !bad[c.Ref] {
+			s.synced(c.Ref)
+		}
+	}
+	s.Counters.Created += int64(done.Created)
+	s.Counters.Updated += int64(done.Updated)
+	s.Counters.Deleted += int64(done.Deleted)
+	s.Counters.Equal += int64(done.Equal + got.Equal)
+	s.Counters.Failed += int64(len(got.Failed) + len(done.Failed))
+	s.Counters.Files += int64(done.Files)
+	s.Counters.Bytes += got.Bytes
+}
+
+func (w *work) pageOf(ref object.Ref) int64 {
+	if p, ok := w.pages[ref]; ok {
+		return p
+	}
+	return w.page
+}
+
+// postpone parks deletes behind the writes of their page that did not succeed.
+func (w *work) postpone(batches []plan.Batch) {
+	for _, b := range batches {
+		for _, c := range b.Changes {
+			w.run.state.park(Unsynced{
+				Ref: c.Ref, Action: object.ActionDelete, Waits: true, Page: w.pageOf(c.Ref),
+				Reason: "is deleted when the writes of its page are done",
+			}, w.run.now(), w.run.opts)
+		}
+	}
+}
+
+// approval halts the pair if the deletes look like an accident, until an
+// operator approves them. Nothing has been deleted then.
+func (w *work) approval(ctx workflow.Context, batches []plan.Batch) error {
+	s := w.run.state
+	if w.guard.survey != "" && s.ApprovedSurvey == w.guard.survey {
+		return nil
+	}
+	deletes := w.guard.deletes
+	if deletes == nil || len(w.gone) > 0 { // more than the poll could know of
+		var all []object.Change
+		for _, b := range batches {
+			all = append(all, b.Changes...)
+		}
+		deletes = plan.CountDeletes(all)
+	}
+	excess := plan.Guard(deletes, w.guard.totals, w.guard.limit)
+	if len(excess) == 0 {
+		return nil
+	}
+	s.Halt = &Halt{Excess: excess, Sample: sample(batches)}
+	w.run.approved = false
+	defer func() { s.Halt = nil }()
+	for !w.run.approved {
+		w.run.show(ctx)
+		w.run.wait(ctx, 0, "halted")
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if w.run.halting() {
+			return errInterrupted
+		}
+	}
+	w.run.approved = false
+	s.ApprovedSurvey = w.guard.survey
+	return nil
+}
+
+// sample returns the first few refs.
+func sample(batches []plan.Batch) []object.Ref {
+	const most = 20
+	var out []object.Ref
+	for _, b := range batches {
+		for _, ref := range b.Refs() {
+			if len(out) == most {
+				return out
+			}
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
+// describe is a batch in an activity's summary.
+func describe(b plan.Batch) string {
+	if len(b.Changes) == 1 {
+		return b.Changes[0].Ref.String()
+	}
+	return fmt.Sprintf("%s and %d more", b.Changes[0].Ref, len(b.Changes)-1)
+}
+
+// deletesOf returns the deletes among changes.
+func deletesOf(changes []object.Change) []object.Change {
+	var out []object.Change
+	for _, c := range changes {
+		if c.Action == object.ActionDelete {
+			out = append(out, c)
+		}
+	}
+	return out
+}

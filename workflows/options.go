@@ -1,0 +1,118 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/plan"
+)
+
+// TaskQueue is the task queue of the workers of a replica.
+func TaskQueue(replica string) string { return "chef-sync/" + replica }
+
+// Options are knobs of a SyncWorkflow. They are part of its input and never
+// change while it runs; the zero value means the defaults.
+type Options struct {
+	// Limits bounds the batches.
+	Limits plan.Limits `json:"limits"`
+
+	// MaxUnsynced bounds the list of unsynced objects. On overflow the pair
+	// forgets the rest and compares everything again later, so that nothing is
+	// lost. 0 = 1,000.
+	MaxUnsynced int `json:"max_unsynced,omitempty"`
+
+	// RetryFirst and RetryMost bound the back-off of an unsynced object.
+	// 0 = 15 s and 1 h.
+	RetryFirst time.Duration `json:"retry_first,omitempty"`
+	RetryMost  time.Duration `json:"retry_most,omitempty"`
+
+	// SearchAttributes says that the namespace has [SearchAttributes]. A
+	// workflow that set one which the namespace lacks would be stuck.
+	SearchAttributes bool `json:"search_attributes,omitempty"`
+}
+
+const (
+	defaultMaxUnsynced = 1000
+	defaultRetryFirst  = 15 * time.Second
+	defaultRetryMost   = time.Hour
+)
+
+func (o Options) orDefault() Options {
+	if o.MaxUnsynced <= 0 {
+		o.MaxUnsynced = defaultMaxUnsynced
+	}
+	if o.RetryFirst <= 0 {
+		o.RetryFirst = defaultRetryFirst
+	}
+	if o.RetryMost <= 0 {
+		o.RetryMost = defaultRetryMost
+	}
+	return o
+}
+
+// The search attributes of a SyncWorkflow, for the list page of the Web UI and
+// temporal workflow list.
+var (
+	attrOrganization = temporal.NewSearchAttributeKeyKeyword("ChefSyncOrganization")
+	attrReplica      = temporal.NewSearchAttributeKeyKeyword("ChefSyncReplica")
+	attrMode         = temporal.NewSearchAttributeKeyKeyword("ChefSyncMode")
+	attrUnsynced     = temporal.NewSearchAttributeKeyInt64("ChefSyncUnsynced")
+)
+
+// SearchAttributes returns the search attributes that a namespace should have.
+func SearchAttributes() map[string]enums.IndexedValueType {
+	return map[string]enums.IndexedValueType{
+		attrOrganization.GetName(): enums.INDEXED_VALUE_TYPE_KEYWORD,
+		attrReplica.GetName():      enums.INDEXED_VALUE_TYPE_KEYWORD,
+		attrMode.GetName():         enums.INDEXED_VALUE_TYPE_KEYWORD,
+		attrUnsynced.GetName():     enums.INDEXED_VALUE_TYPE_INT,
+	}
+}
+
+// heartbeatTimeout is how long a worker may be silent before its activity is
+// given to another. Activities report every two seconds.
+const heartbeatTimeout = 15 * time.Second
+
+// pollOptions are those of Poll: attempts for ever, because waiting for changes
+// consists of attempts, each of which names the time of the next one itself.
+func pollOptions(in string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		Summary:             in,
+		StartToCloseTimeout: 30 * time.Minute, // a full listing of a large organization
+		HeartbeatTimeout:    heartbeatTimeout,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: time.Second, BackoffCoefficient: 1, // after a worker died
+		},
+	}
+}
+
+// batchOptions are those of Fetch and Apply. What a few attempts cannot do is
+// the pair's trouble: the workflow says so and waits.
+func batchOptions(summary, queue string) workflow.ActivityOptions {
+	o := workflow.ActivityOptions{
+		Summary:             summary,
+		TaskQueue:           queue,
+		StartToCloseTimeout: 2 * time.Hour, // a batch of large files over a thin line
+		HeartbeatTimeout:    heartbeatTimeout,
+		WaitForCancellation: true, // so that no write happens after stop was answered
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 20 * time.Second,
+			MaximumAttempts: 5,
+		},
+	}
+	if queue != "" {
+		// The host that staged the batch may never come back; then it is fetched
+		// again by another.
+		o.ScheduleToStartTimeout = 2 * time.Minute
+	}
+	return o
+}
+
+// StaticSummary is the line that the Web UI shows for a pair.
+func StaticSummary(p object.Pair) string {
+	return "keeps " + p.String() + " on replica " + p.Replica + " equal to the primary"
+}

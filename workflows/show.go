@@ -1,0 +1,103 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+)
+
+// shown is what the Web UI was last given; giving it again would cost history.
+type shown struct {
+	mode     Mode
+	unsynced int
+	set      bool
+}
+
+// show tells the Web UI what the pair is doing: current details in Markdown
+// (which cost no history) and search attributes (one event when they change).
+func (r *run) show(ctx workflow.Context) {
+	if m := r.state.mode(); m != r.state.Mode {
+		r.state.Mode, r.state.Since = m, r.now()
+	}
+	workflow.SetCurrentDetails(ctx, r.details())
+	now := shown{mode: r.state.Mode, unsynced: len(r.state.Unsynced), set: true}
+	if !r.opts.SearchAttributes || now == r.shown {
+		return
+	}
+	err := workflow.UpsertTypedSearchAttributes(ctx,
+		attrOrganization.ValueSet(r.in.Pair.Destination), attrReplica.ValueSet(r.in.Pair.Replica),
+		attrMode.ValueSet(string(now.mode)), attrUnsynced.ValueSet(int64(now.unsynced)))
+	if err != nil {
+		r.log.Warn("search attributes not set", "err", err)
+	}
+	r.shown = now
+}
+
+// shownUnsynced is how many unsynced objects the details name.
+const shownUnsynced = 10
+
+// details is the pair in Markdown.
+func (r *run) details() string {
+	st := r.state.status(r.in.Pair)
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s: %s\n\n", st.Pair, st.Mode)
+	if st.Reason != "" {
+		fmt.Fprintf(&b, "**%s**\n\n", st.Reason)
+	}
+	if st.Hint != "" {
+		fmt.Fprintf(&b, "What helps: `%s`\n\n", st.Hint)
+	}
+	fmt.Fprintf(&b, "| | |\n|---|---|\n")
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "| %s | %s |\n", name, fmt.Sprintf(format, args...))
+	}
+	row("Mode", "%s since %s", st.Mode, stamp(st.Since))
+	row("Cursor", "%s", st.Cursor)
+	if st.Survey != nil {
+		row("Comparing", "%d of %d objects", st.Survey.Offset, st.Survey.Total)
+	}
+	row("Last sync", "%s", stamp(st.LastSync))
+	row("Next sync", "%s", r.nextSync(st))
+	row("Primary", "%s", st.Identities.Primary.URL)
+	row("Replica", "%s", st.Identities.Replica.URL)
+	c := st.Counters
+	row("Objects", "%d created, %d updated, %d deleted, %d left alone", c.Created, c.Updated, c.Deleted, c.Equal)
+	row("Unsynced", "%d", st.Unsynced)
+	if st.Extras > 0 {
+		row("Only on the replica", "%d, kept", st.Extras)
+	}
+	r.listUnsynced(&b)
+	return b.String()
+}
+
+func (r *run) nextSync(st Status) string {
+	switch st.Mode {
+	case ModeStopped, ModeHalted:
+		return "none"
+	default:
+		return "see Pending Activities: Poll says when"
+	}
+}
+
+func (r *run) listUnsynced(b *strings.Builder) {
+	if len(r.state.Unsynced) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n| unsynced object | tries | next try | why |\n|---|---|---|---|\n")
+	for i, u := range r.state.Unsynced {
+		if i == shownUnsynced {
+			fmt.Fprintf(b, "\nand %d more: query `%s`\n", len(r.state.Unsynced)-i, QueryUnsynced)
+			return
+		}
+		fmt.Fprintf(b, "| %s | %d | %s | %s |\n", u.Ref, u.Attempts, stamp(u.NextTry), strings.ReplaceAll(u.Reason, "|", "/"))
+	}
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05 MST")
+}

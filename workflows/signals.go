@@ -1,0 +1,94 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+)
+
+// A message is a signal and what it does to the state. The loop is woken after
+// each.
+type message struct {
+	name, about string
+	handle      func(r *run, s Signal)
+}
+
+var messages = []message{
+	{SignalStop, "Stop after the batch under way and keep the cursor. Needs no input.", (*run).onStop},
+	{SignalStart, "Go on from the cursor. Needs no input.", (*run).onStart},
+	{SignalSyncNow, "Poll now, contents too, and retry unsynced objects. Needs no input.", (*run).onSyncNow},
+	{SignalApproveDeletes, "Let a halted pair delete what it asks to delete. Needs no input.", (*run).onApprove},
+	{SignalForgetCursor, "Compare everything anew. Needs no input.", (*run).onForget},
+	{SignalRemove, "End this workflow; the replica keeps its objects. Needs no input.", (*run).onRemove},
+}
+
+// listen handles signals as they come, for as long as the workflow runs.
+func (r *run) listen(ctx workflow.Context) {
+	sel := workflow.NewSelector(ctx)
+	for _, m := range messages {
+		ch := workflow.GetSignalChannelWithOptions(ctx, m.name, workflow.SignalChannelOptions{Description: m.about})
+		sel.AddReceive(ch, func(ch workflow.ReceiveChannel, _ bool) {
+			var s Signal
+			ch.Receive(ctx, &s)
+			m.handle(r, s)
+			r.wake()
+		})
+	}
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for ctx.Err() == nil {
+			sel.Select(ctx)
+		}
+	})
+}
+
+// drain handles the signals that have arrived; a run that continues as new
+// would otherwise lose them.
+func (r *run) drain(ctx workflow.Context) {
+	for _, m := range messages {
+		ch := workflow.GetSignalChannel(ctx, m.name)
+		for {
+			var s Signal
+			if !ch.ReceiveAsync(&s) {
+				break
+			}
+			m.handle(r, s)
+		}
+	}
+}
+
+func (r *run) onStop(s Signal) {
+	r.state.Stopped, r.state.StopReason = true, s.Reason
+}
+
+func (r *run) onStart(Signal) {
+	r.state.Stopped, r.state.StopReason = false, ""
+}
+
+func (r *run) onSyncNow(Signal) {
+	r.deep = true
+	for i := range r.state.Unsynced {
+		r.state.Unsynced[i].NextTry = r.now()
+	}
+}
+
+func (r *run) onApprove(Signal) {
+	if r.state.Halt != nil {
+		r.approved = true
+	}
+}
+
+func (r *run) onForget(s Signal) {
+	r.forget = true
+	r.forgetReason = "an operator asked for a full comparison"
+	if s.Reason != "" {
+		r.forgetReason += ": " + s.Reason
+	}
+}
+
+func (r *run) onRemove(Signal) { r.removed = true }
+
+// wake ends whatever the loop is waiting for.
+func (r *run) wake() {
+	if r.interrupt != nil {
+		r.interrupt()
+		r.interrupt = nil
+	}
+}

@@ -1,0 +1,233 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/chef-sync/chef-sync/activities"
+)
+
+// SyncWorkflow keeps one organization on the replica equal to one on the
+// primary until it is removed. See the package doc; its ID is
+// [object.Pair.WorkflowID], so that Temporal runs one per destination.
+//
+// It returns nil when it was removed, and an error only if it was cancelled:
+// whatever goes wrong on the servers is waited for and shown in status.
+func SyncWorkflow(ctx workflow.Context, in SyncInput) error {
+	r, err := newRun(ctx, in)
+	if err != nil {
+		return err
+	}
+	return r.run(ctx)
+}
+
+// run is one run of a SyncWorkflow: the state, and what the next run need not
+// know.
+type run struct {
+	in    SyncInput
+	opts  Options
+	state *State
+	log   log.Logger
+	now   func() time.Time
+
+	interrupt workflow.CancelFunc // ends the present wait; nil if there is none
+
+	// sitting says that applying met a trouble, which a poll cannot see pass.
+	sitting bool
+
+	// What signals asked for and the loop has not acted on yet.
+	deep, approved, forget, removed bool
+	forgetReason                    string
+
+	shown shown // what the Web UI was last given
+}
+
+func newRun(ctx workflow.Context, in SyncInput) (*run, error) {
+	r := &run{in: in, opts: in.Options.orDefault(), log: workflow.GetLogger(ctx)}
+	r.state = &r.in.State
+	r.now = func() time.Time { return workflow.Now(ctx).UTC() }
+	if r.state.Since.IsZero() {
+		r.state.Since = r.now()
+	}
+	err := workflow.SetQueryHandlerWithOptions(ctx, QueryStatus,
+		func() (Status, error) { return r.state.status(in.Pair), nil },
+		workflow.QueryHandlerOptions{Description: "Mode, cursor, last synchronization, counters."})
+	if err != nil {
+		return nil, err
+	}
+	err = workflow.SetQueryHandlerWithOptions(ctx, QueryUnsynced,
+		func() ([]Unsynced, error) { return r.state.Unsynced, nil },
+		workflow.QueryHandlerOptions{Description: "Objects that are not as on the primary, and why."})
+	if err != nil {
+		return nil, err
+	}
+	r.listen(ctx)
+	return r, nil
+}
+
+// run is the loop. Each turn either takes one page all the way, or waits for
+// one thing; what a crash leaves is the state before the turn.
+func (r *run) run(ctx workflow.Context) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r.obey()
+		r.show(ctx)
+		switch {
+		case r.removed:
+			return nil
+		case workflow.GetInfo(ctx).GetContinueAsNewSuggested():
+			return r.continueAsNew(ctx)
+		case r.state.Stopped:
+			r.wait(ctx, 0, "stopped")
+		case r.sitting:
+			r.sitOut(ctx)
+		default:
+			r.turn(ctx)
+		}
+	}
+}
+
+// obey acts on what signals asked for.
+func (r *run) obey() {
+	if r.forget {
+		r.state.restart(r.forgetReason)
+		r.state.Trouble, r.state.TroubleCount = nil, 0
+		r.forget = false
+	}
+	if !r.state.CompareAt.IsZero() && !r.state.CompareAt.After(r.now()) {
+		r.state.restart(fmt.Sprintf("more than %d objects were unsynced", r.opts.MaxUnsynced))
+	}
+}
+
+// turn retries what is due, or else polls and applies a page.
+func (r *run) turn(ctx workflow.Context) {
+	if due := r.state.due(r.now()); len(due) > 0 && r.state.Trouble == nil {
+		r.retry(ctx, due)
+		return
+	}
+	page, err := r.poll(ctx)
+	switch {
+	case err != nil:
+		r.settle(err)
+	case page.Trouble != nil:
+		r.trouble(*page.Trouble)
+	case page.Reset != "":
+		r.reset(ctx, page.Reset)
+	default:
+		r.deep = false
+		if r.state.TroubleCount == 0 {
+			r.state.Trouble = nil
+		}
+		r.show(ctx)
+		r.cycle(ctx, page)
+	}
+}
+
+// calm is how long a full comparison should last before the next one: a feed
+// that loses every cursor would otherwise keep both servers busy.
+const calm = 5 * time.Minute
+
+// reset begins a full comparison.
+func (r *run) reset(ctx workflow.Context, why string) {
+	r.log.Info("full comparison", "org", r.in.Pair.Destination, "why", why)
+	r.state.restart(why)
+	r.state.Trouble = nil
+	last := r.state.LastReset
+	r.state.LastReset = r.now()
+	if !last.IsZero() && r.now().Sub(last) < calm {
+		r.show(ctx)
+		r.wait(ctx, r.opts.RetryFirst, "full comparison again so soon")
+	}
+}
+
+// poll waits for a page. It ends early, with errInterrupted, when a signal
+// arrives or an unsynced object is due.
+func (r *run) poll(ctx workflow.Context) (activities.PollResult, error) {
+	in := activities.PollInput{
+		Pair: r.in.Pair, Cursor: r.state.Cursor, Survey: r.state.Survey,
+		Identities: r.state.Identities, Deep: r.deep,
+	}
+	if r.state.Trouble != nil {
+		in.Trouble = r.state.Trouble.Key
+	}
+	wctx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	r.interrupt = cancel
+	defer func() { r.interrupt = nil }()
+	if at := r.state.nextTry(r.now()); !at.IsZero() && r.state.Trouble == nil {
+		r.alarm(wctx, cancel, at)
+	}
+	var page activities.PollResult
+	pctx := workflow.WithActivityOptions(wctx, pollOptions(r.pollSummary()))
+	err := workflow.ExecuteActivity(pctx, activities.NamePoll, in).Get(wctx, &page)
+	if wctx.Err() != nil {
+		return page, errInterrupted
+	}
+	return page, err
+}
+
+func (r *run) pollSummary() string {
+	switch {
+	case r.state.Survey != nil:
+		return fmt.Sprintf("compare everything, %d of %d", r.state.Survey.Offset, r.state.Survey.Total)
+	case r.state.Cursor.IsZero():
+		return "list both organizations"
+	default:
+		return "wait for changes after " + r.state.Cursor.String()
+	}
+}
+
+// alarm calls ring at the given time unless ctx ends before.
+func (r *run) alarm(ctx workflow.Context, ring func(), at time.Time) {
+	timer := workflow.NewTimerWithOptions(ctx, max(at.Sub(r.now()), time.Millisecond),
+		workflow.TimerOptions{Summary: "retry unsynced objects"})
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		if timer.Get(ctx, nil) == nil {
+			ring()
+		}
+	})
+}
+
+// wait waits for a signal, and for d at the most if d is not zero.
+func (r *run) wait(ctx workflow.Context, d time.Duration, why string) {
+	wctx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	r.interrupt = cancel
+	defer func() { r.interrupt = nil }()
+	if d == 0 {
+		wctx.Done().Receive(wctx, nil)
+		return
+	}
+	_ = workflow.NewTimerWithOptions(wctx, d, workflow.TimerOptions{Summary: why}).Get(wctx, nil)
+}
+
+// trouble notes what keeps the pair from going on.
+func (r *run) trouble(t activities.Trouble) {
+	if r.state.Trouble == nil || r.state.Trouble.Key != t.Key {
+		r.log.Warn("pair waits", "org", r.in.Pair.Destination, "why", t.Message)
+	}
+	r.state.Trouble = &t
+}
+
+// sitOut waits after a trouble of applying: ever longer, or until an operator
+// says something.
+func (r *run) sitOut(ctx workflow.Context) {
+	r.sitting = false
+	r.wait(ctx, backoff(r.state.TroubleCount, r.opts.RetryFirst, r.opts.RetryMost), "wait: "+r.state.Trouble.Key)
+}
+
+// continueAsNew starts the next run with the state and nothing else.
+func (r *run) continueAsNew(ctx workflow.Context) error {
+	r.drain(ctx)
+	r.obey()
+	if r.removed {
+		return nil
+	}
+	r.state.Counters.Restarts++
+	return workflow.NewContinueAsNewError(ctx, Name, r.in)
+}

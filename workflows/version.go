@@ -1,0 +1,8 @@
+package workflows
+
+// The versions of the workflow's logic. A change that alters what a running
+// workflow does gets a name and a line here, is reached through
+// workflow.GetVersion with that name, and comes with a history recorded from
+// the release before it (testdata). Numbers only rise.
+//
+//	(none yet)   the first release
