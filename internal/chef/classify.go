@@ -49,7 +49,8 @@ var (
 		ErrAPIVersion, ErrTLS, ErrForeignHost, ErrNoFeed, ErrGone,
 	}
 	objectErrors = []error{
-		ErrChecksum, ErrFileMissing, ErrMissingFiles, ErrFrozen, ErrDropsFiles, ErrInvalid,
+		ErrChecksum, ErrFileMissing, ErrMissingFiles, ErrFrozen, ErrDropsFiles, ErrManifest,
+		ErrWrongObject, ErrInvalid,
 	}
 )
 

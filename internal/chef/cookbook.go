@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -36,16 +37,16 @@ func (c *Client) ListCookbooks(ctx context.Context) ([]CookbookVersion, error) {
 		} `json:"versions"`
 	}
 	if !isObject(body) || json.Unmarshal(body, &list) != nil {
-		return nil, c.unexpected([]string{"cookbooks"}, "JSON that is not a list of cookbooks")
+		return nil, c.unexpected(http.MethodGet, "JSON that is not a list of cookbooks", "cookbooks")
 	}
 	out := []CookbookVersion{}
 	for name, cookbook := range list {
 		if cookbook == nil || cookbook.Versions == nil {
-			return nil, c.unexpected([]string{"cookbooks"}, "a list of cookbooks without versions")
+			return nil, c.unexpected(http.MethodGet, "a list of cookbooks without versions", "cookbooks")
 		}
 		for _, v := range *cookbook.Versions {
 			if v.Version == "" {
-				return nil, c.unexpected([]string{"cookbooks"}, "a list of cookbooks with an empty version")
+				return nil, c.unexpected(http.MethodGet, "a list of cookbooks with an empty version", "cookbooks")
 			}
 			out = append(out, CookbookVersion{Name: name, Version: v.Version})
 		}
@@ -84,13 +85,17 @@ func (c *Client) GetCookbook(ctx context.Context, name, version string) (*Manife
 		return nil, err
 	}
 	var m Manifest
-	if err := json.Unmarshal(body, &m); err != nil {
-		return nil, c.unexpected([]string{"cookbooks", name, version}, err.Error())
+	switch err := json.Unmarshal(body, &m); {
+	case errors.Is(err, ErrManifest):
+		return nil, fmt.Errorf("GET /cookbooks/%s/%s: %w", name, version, err)
+	case err != nil:
+		return nil, c.unexpected(http.MethodGet, "JSON that is not a manifest", "cookbooks", name, version)
 	}
 	if v := c.apiVersion.Load(); m.segmented && v >= 2 {
 		// Versions 0 and 1 leave out files, so this manifest may be incomplete.
-		return nil, c.unexpected([]string{"cookbooks", name, version},
-			"the manifest of an older API version than was asked for (does a proxy take out X-Ops-Server-API-Version?)")
+		return nil, c.unexpected(http.MethodGet,
+			"the manifest of an older API version than was asked for (does a proxy take out X-Ops-Server-API-Version?)",
+			"cookbooks", name, version)
 	}
 	return &m, nil
 }

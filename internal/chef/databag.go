@@ -44,7 +44,7 @@ func (c *Client) ListDataBagItems(ctx context.Context, bag string) ([]string, er
 // GetDataBagItem returns an item exactly as it is stored; [IsNotFound] if there
 // is no such item or bag.
 func (c *Client) GetDataBagItem(ctx context.Context, bag, id string) (json.RawMessage, error) {
-	return c.getObject(ctx, "data", bag, id)
+	return c.getObject(ctx, "id", "data", bag, id)
 }
 
 // CreateDataBagItem creates an item; [IsConflict] if it exists, [IsNotFound] if

@@ -24,7 +24,7 @@ func (c *Client) ListEnvironments(ctx context.Context) ([]string, error) {
 // GetEnvironment returns an environment as it is stored; [IsNotFound] if there
 // is none.
 func (c *Client) GetEnvironment(ctx context.Context, name string) (json.RawMessage, error) {
-	return c.getObject(ctx, "environments", name)
+	return c.getObject(ctx, "name", "environments", name)
 }
 
 // CreateEnvironment creates the environment that body describes; [IsConflict] if

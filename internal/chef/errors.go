@@ -72,6 +72,13 @@ var (
 	// files of a cookbook and would lose them without a word.
 	ErrDropsFiles = errors.New("the server's API version cannot hold all files")
 
+	// ErrManifest is a cookbook manifest with an entry that cannot be a file.
+	ErrManifest = errors.New("the cookbook's manifest is damaged")
+
+	// ErrWrongObject is an answer that is another object than was asked for, or
+	// none.
+	ErrWrongObject = errors.New("not the object that was asked for")
+
 	// ErrNoFeed means that the server has no updated_since endpoint.
 	ErrNoFeed = errors.New("the server has no updated_since feed")
 

@@ -94,8 +94,13 @@ func (c *Client) do(ctx context.Context, r *request) (*Response, error) {
 // prepare finds the URL of r, once for all tries.
 func (c *Client) prepare(r *request) error {
 	plain, err := url.PathUnescape(r.path)
-	if err != nil {
+	if err != nil || strings.ContainsAny(r.path, "?#") {
 		return invalid("the path %q is not properly escaped", r.path)
+	}
+	for _, word := range strings.Split(r.path, "/") {
+		if word == "." || word == ".." {
+			return invalid("the path %q leads elsewhere", r.path)
+		}
 	}
 	u := *c.root
 	prefix := u.EscapedPath()
@@ -108,9 +113,9 @@ func (c *Client) prepare(r *request) error {
 	return nil
 }
 
-// isPermission reports whether e is a 403 that is about one object only.
+// isPermission reports whether e says that a permission on one object is missing.
 func isPermission(e *APIError) bool {
-	return e.Status == http.StatusForbidden && e.class == ClassObject
+	return e.Status == http.StatusForbidden && e.class == ClassObject && strings.Contains(e.Message, "permission")
 }
 
 // mayHaveHappened reports whether the server may have done what was asked
@@ -133,7 +138,7 @@ func (c *Client) beforeRetry(ctx context.Context, e *APIError, route string, att
 	c.log.WarnContext(ctx, "request to the Chef server will be retried",
 		"route", route, "attempt", attempt, "wait", wait, "err", e)
 	if err := c.pause(ctx, wait); err != nil {
-		return fmt.Errorf("%w (while waiting to retry)", errors.Join(err, e))
+		return fmt.Errorf("%w while waiting to try again: %w", err, e)
 	}
 	return nil
 }
@@ -203,11 +208,14 @@ func (c *Client) notChef(r *request, status int, how string) *APIError {
 	}
 }
 
-// unexpected is the error for an answer to GET path that is JSON of the wrong
-// shape. detail never repeats the answer.
-func (c *Client) unexpected(names []string, detail string) error {
-	path, _ := objectPath(names...)
-	r := &request{method: http.MethodGet, path: c.orgPath(path)}
+// unexpected is the error for an answer about the object of the given names
+// that is JSON of the wrong shape. detail never repeats the answer.
+func (c *Client) unexpected(method, detail string, names ...string) error {
+	path, err := objectPath(names...)
+	if err != nil {
+		return err
+	}
+	r := &request{method: method, path: c.orgPath(path)}
 	if err := c.prepare(r); err != nil {
 		return err
 	}
@@ -227,10 +235,9 @@ func (r *request) encodeBody(apiVersion int) ([]byte, error) {
 	case nil:
 		return nil, nil
 	case json.RawMessage:
-		if !json.Valid(b) {
-			return nil, invalid("the body of %s %s is not valid JSON", r.method, r.shown)
-		}
-		return b, nil
+		return r.checkBody(b)
+	case []byte:
+		return r.checkBody(b)
 	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
@@ -240,6 +247,14 @@ func (r *request) encodeBody(apiVersion int) ([]byte, error) {
 		return nil, invalid("the body of %s %s cannot be written as JSON", r.method, r.shown)
 	}
 	return bytes.TrimSpace(out.Bytes()), nil
+}
+
+// checkBody refuses to send what is not JSON, by accident or because it was cut.
+func (r *request) checkBody(body []byte) ([]byte, error) {
+	if len(body) > 0 && !json.Valid(body) {
+		return nil, invalid("the body of %s %s is not valid JSON", r.method, r.shown)
+	}
+	return body, nil
 }
 
 // exchange signs and sends r and reads the whole answer. It returns an error

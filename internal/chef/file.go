@@ -73,7 +73,8 @@ func (c *Client) DownloadFile(ctx context.Context, url, md5 string, w io.Writer)
 	return n, err
 }
 
-// A finalError is not worth another try.
+// A finalError is an error after which no other try may be made. It does not
+// unwrap.
 type finalError struct{ error }
 
 // retryFile repeats a transfer as [Client.do] repeats a request.
@@ -81,7 +82,7 @@ func (c *Client) retryFile(ctx context.Context, try func(attempt int) error) err
 	for attempt := 1; ; attempt++ {
 		err := try(attempt)
 		var e *APIError
-		if err == nil || !errors.As(err, &e) || errors.As(err, &finalError{}) {
+		if err == nil || !errors.As(err, &e) { // also a finalError, which hides what it holds
 			return err
 		}
 		retry := e.class == ClassRetry && !errors.Is(e, ErrURLExpired)
@@ -118,15 +119,15 @@ func (c *Client) upload(ctx context.Context, u *url.URL, sum []byte, size int64,
 	t.request.Header.Set("Content-Type", "application/x-binary")
 
 	resp, err := t.send()
-	if read, failed := sent.state(); failed != nil {
-		return fmt.Errorf("read file %x for upload: %w", sum, failed)
-	} else if err == nil && resp.StatusCode < 300 && (read != size || size > 0 && string(sent.sum()) != string(sum)) {
-		return fmt.Errorf("upload file %x: %w", sum, ErrChecksum)
+	if err == nil {
+		defer resp.Body.Close()
+	}
+	if wrong := sent.verdict(size, sum); wrong != nil {
+		return fmt.Errorf("upload file %x: %w", sum, wrong)
 	}
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxRefusal)) // so that the connection can be used again
 		return nil

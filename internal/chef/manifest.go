@@ -67,7 +67,8 @@ type File struct {
 }
 
 // UnmarshalJSON reads a manifest in either form. It refuses what no cookbook
-// server would store: no object, no name, a file without path or MD5.
+// server would store: what is no object or has no name, and with [ErrManifest] a
+// file without path or MD5.
 func (m *Manifest) UnmarshalJSON(text []byte) error {
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(text, &keys); err != nil || keys == nil {
@@ -102,8 +103,8 @@ func (m *Manifest) UnmarshalJSON(text []byte) error {
 // files have names without it.
 func (m *Manifest) addFiles(segment string, list json.RawMessage) error {
 	var entries []map[string]json.RawMessage
-	if err := json.Unmarshal(list, &entries); err != nil {
-		return fmt.Errorf("cookbook manifest: %s is not a list of files", cmp.Or(segment, "all_files"))
+	if err := json.Unmarshal(list, &entries); err != nil || entries == nil {
+		return fmt.Errorf("%w: %s is not a list of files", ErrManifest, cmp.Or(segment, "all_files"))
 	}
 	for _, keys := range entries {
 		f := manifestFile{keys: keys, File: File{
@@ -114,10 +115,10 @@ func (m *Manifest) addFiles(segment string, list json.RawMessage) error {
 			URL:         stringAt(keys, "url"),
 		}}
 		if f.Path == "" {
-			return fmt.Errorf("cookbook manifest: file %q has no path", f.Name)
+			return fmt.Errorf("%w: file %q has no path", ErrManifest, f.Name)
 		}
 		if !isMD5(f.Checksum) {
-			return fmt.Errorf("cookbook manifest: the checksum of file %q is not an MD5", f.Path)
+			return fmt.Errorf("%w: the checksum of file %q is not an MD5", ErrManifest, f.Path)
 		}
 		if f.Name == "" {
 			_, f.Name, _ = strings.Cut(f.Path, "/")
@@ -204,6 +205,9 @@ func (m *Manifest) segmentForm() (json.RawMessage, error) {
 	keys := maps.Clone(m.keys)
 	if keys == nil {
 		keys = map[string]json.RawMessage{}
+	}
+	if _, ok := keys["frozen?"]; !ok {
+		keys["frozen?"] = json.RawMessage("false") // goiardi asks for it
 	}
 	for segment, list := range lists {
 		var err error

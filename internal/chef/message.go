@@ -1,6 +1,7 @@
 package chef
 
 import (
+	"bytes"
 	"encoding/json"
 	"html"
 	"net/http"
@@ -56,6 +57,9 @@ func excerpt(body []byte) string {
 		return markupMessage(body)
 	case formText:
 		line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+		if strings.HasPrefix(line, "{") || strings.HasPrefix(line, "[") {
+			return "" // JSON that was cut short, perhaps of an object
+		}
 		return line
 	}
 	return ""
@@ -79,6 +83,16 @@ func jsonMessage(body []byte) string {
 		text = message
 	}
 	return text
+}
+
+// isChefError reports whether body is JSON of the form that the Chef API gives
+// its errors, and few others do: with the key error.
+func isChefError(body []byte) bool {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(body, &object) != nil {
+		return bytes.HasPrefix(bytes.TrimSpace(body), []byte("["))
+	}
+	return object["error"] != nil
 }
 
 // stringsOf returns the string, or the strings of the array, that raw is.

@@ -97,7 +97,7 @@ func (c *Client) APIVersion(ctx context.Context) (int, error) {
 	case err == nil:
 		oldest, newest, ok := parseVersionRange(answer.Body)
 		if !ok || oldest > newestAPIVersion {
-			return 0, c.WithOrganization("").unexpected([]string{"server_api_version"}, "no range of API versions")
+			return 0, c.WithOrganization("").unexpected(http.MethodGet, "no range of API versions", "server_api_version")
 		}
 		version = min(newest, newestAPIVersion)
 	case errors.As(err, &e) && e.Status == http.StatusOK && e.empty:

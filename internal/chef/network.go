@@ -37,29 +37,30 @@ func (c *Client) noAnswer(ctx, tryCtx context.Context, method, shown string, err
 		e.Hint = tlsHint(err, c.root.Host)
 		return e
 	}
-	e.Message, e.Hint = networkWords(err)
+	e.Hint = networkHint(err)
+	if strings.Contains(err.Error(), "malformed") {
+		// Such errors quote the stray bytes, which may be another answer's.
+		e.Err = errors.New("the answer is not HTTP")
+	}
 	return e
 }
 
-// networkWords returns the text for an error of the network, "" where its own
-// will do, and a hint.
-func networkWords(err error) (message, hint string) {
+func networkHint(err error) string {
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
 	case errors.Is(err, errTimeout), errors.As(err, &timeout) && timeout.Timeout():
-		return "", "the server or a proxy is too slow or unreachable: check its load, firewalls, and the time-out setting"
+		return "the server or a proxy is too slow or unreachable: check its load, firewalls, and the time-out setting"
 	case errors.As(err, &dns):
-		return "", fmt.Sprintf("the host name %q cannot be resolved: check the server URL and DNS", dns.Name)
+		return fmt.Sprintf("the host name %q cannot be resolved: check the server URL and DNS", dns.Name)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "", "nothing listens there: check host, port, and that the server runs"
+		return "nothing listens there: check host, port, and that the server runs"
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return "", "the server speaks plain http on this port: check the server URL"
+		return "the server speaks plain http on this port: check the server URL"
 	case strings.Contains(err.Error(), "malformed"):
-		// Such errors quote the stray bytes, which may be another answer's.
-		return "the answer is not HTTP", "check the server URL: something else than a web server listens there"
+		return "check the server URL: something else than a web server listens there"
 	}
-	return "", ""
+	return ""
 }
 
 // isTLS reports whether trust could not be established, by either side.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // list reads a map of names to URLs and returns the names, sorted. The answer is
@@ -19,24 +21,29 @@ func (c *Client) list(ctx context.Context, names ...string) ([]string, error) {
 	}
 	var urls map[string]*string
 	if !isObject(body) || json.Unmarshal(body, &urls) != nil {
-		return nil, c.unexpected(names, "JSON that is not a list of names")
+		return nil, c.unexpected(http.MethodGet, "JSON that is not a list of names", names...)
 	}
 	for _, u := range urls {
 		if u == nil {
-			return nil, c.unexpected(names, "a list of names without URLs")
+			return nil, c.unexpected(http.MethodGet, "a list of names without URLs", names...)
 		}
 	}
 	return slices.Sorted(maps.Keys(urls)), nil
 }
 
-// getObject reads one object, which has to be a JSON object.
-func (c *Client) getObject(ctx context.Context, names ...string) (json.RawMessage, error) {
+// getObject reads one object, which has to be a JSON object that has its name
+// under the given key; [ErrWrongObject] if it has another.
+func (c *Client) getObject(ctx context.Context, key string, names ...string) (json.RawMessage, error) {
 	body, err := c.get(ctx, names...)
 	if err != nil {
 		return nil, err
 	}
-	if !isObject(body) {
-		return nil, c.unexpected(names, "JSON that is not an object")
+	var object map[string]json.RawMessage
+	if !isObject(body) || json.Unmarshal(body, &object) != nil {
+		return nil, c.unexpected(http.MethodGet, "JSON that is not an object", names...)
+	}
+	if stringAt(object, key) != names[len(names)-1] {
+		return nil, fmt.Errorf("GET %s: %w: its %s is not the one asked for", "/"+strings.Join(names, "/"), ErrWrongObject, key)
 	}
 	return body, nil
 }

@@ -31,8 +31,8 @@ func (c *Client) GetOrganization(ctx context.Context) (Organization, error) {
 	}
 	var out Organization
 	if json.Unmarshal(answer.Body, &out) != nil || out.Name == "" {
-		return Organization{}, c.WithOrganization("").unexpected(
-			[]string{"organizations", c.organization}, "JSON that is not an organization")
+		return Organization{}, c.WithOrganization("").unexpected(http.MethodGet,
+			"JSON that is not an organization", "organizations", c.organization)
 	}
 	return out, nil
 }

@@ -27,6 +27,9 @@ func (c *Client) refused(r *request, status int, h http.Header, body []byte) *AP
 	case status >= 300 && status < 400:
 		e.class, e.Err = ClassPair, ErrNotChef
 		e.Message = "the answer is a redirect"
+		if to, err := r.url.Parse(h.Get("Location")); err == nil && h.Get("Location") != "" {
+			e.Message += " to " + shownFile(to)
+		}
 		e.Hint = "redirects are not followed: put the URL that it leads to in the configuration"
 	case status == http.StatusBadRequest && strings.Contains(text, "authentication"):
 		e.class, e.Err = ClassPair, ErrCredentials
@@ -37,13 +40,13 @@ func (c *Client) refused(r *request, status int, h http.Header, body []byte) *AP
 	case status == http.StatusForbidden:
 		c.refusedPermission(e, text, form, h)
 	case status == http.StatusNotFound:
-		c.refusedNotFound(e, r, text, form)
+		c.refusedNotFound(e, r, text, form, body)
 	case status == http.StatusNotAcceptable:
 		e.class, e.Err = ClassPair, ErrAPIVersion
 		e.Hint = fmt.Sprintf("chef-sync speaks API versions 0 to %d; look for a proxy that changes the Accept header", newestAPIVersion)
 	case status == http.StatusGone:
 		e.class, e.Err = ClassPair, ErrGone
-	case status == http.StatusTooManyRequests || status >= 500:
+	case status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500:
 		e.class = ClassRetry
 		if status == http.StatusServiceUnavailable && isIncomplete(text) {
 			e.Err = ErrMissingFiles
@@ -57,7 +60,7 @@ func (c *Client) refused(r *request, status int, h http.Header, body []byte) *AP
 
 // isIncomplete reports whether a refusal is about files that were not uploaded.
 func isIncomplete(text string) bool {
-	return strings.Contains(text, "incomplete sandbox") || strings.Contains(text, "been uploaded")
+	return strings.Contains(text, "incomplete sandbox") || strings.Contains(text, "been uploaded") || strings.Contains(text, "not uploaded")
 }
 
 func objectReason(status int, text string) error {
@@ -117,12 +120,12 @@ func (c *Client) refusedPermission(e *APIError, text string, form answerForm, h 
 
 // refusedNotFound finds out which of the four meanings a 404 has: no such
 // object, no such organization, no such route, or no Chef server at all.
-func (c *Client) refusedNotFound(e *APIError, r *request, text string, form answerForm) {
+func (c *Client) refusedNotFound(e *APIError, r *request, text string, form answerForm, body []byte) {
 	switch {
 	case form == formJSON && strings.Contains(text, "organization") && strings.Contains(text, "does not exist"):
 		e.class, e.Err = ClassPair, ErrOrgNotFound
 		e.Hint = fmt.Sprintf("create the organization %q on the server, or correct its name", c.organization)
-	case form == formJSON:
+	case form == formJSON && isChefError(body):
 		e.class = ClassObject
 	case r.route == "policies" || r.route == "policy_groups":
 		// erchef itself answers so for an absent policy, revision or group.

@@ -12,7 +12,7 @@ func (c *Client) ListRoles(ctx context.Context) ([]string, error) { return c.lis
 
 // GetRole returns a role as it is stored; [IsNotFound] if there is none.
 func (c *Client) GetRole(ctx context.Context, name string) (json.RawMessage, error) {
-	return c.getObject(ctx, "roles", name)
+	return c.getObject(ctx, "name", "roles", name)
 }
 
 // CreateRole creates the role that body describes; [IsConflict] if it exists.

@@ -48,21 +48,21 @@ func (c *Client) CreateSandbox(ctx context.Context, md5s []string) (*Sandbox, er
 		} `json:"checksums"`
 	}
 	if json.Unmarshal(body, &answer) != nil || answer.ID == "" {
-		return nil, c.unexpected([]string{"sandboxes"}, "JSON that is not a sandbox")
+		return nil, c.unexpected(http.MethodPost, "JSON that is not a sandbox", "sandboxes")
 	}
 	out := &Sandbox{ID: answer.ID, Uploads: map[string]string{}}
 	for sum, state := range answer.Checksums {
 		sum = strings.ToLower(sum)
 		if state.NeedsUpload == nil || *state.NeedsUpload && state.URL == "" {
-			return nil, c.unexpected([]string{"sandboxes"}, "a sandbox that does not say where to upload")
+			return nil, c.unexpected(http.MethodPost, "a sandbox that does not say where to upload", "sandboxes")
 		}
-		if *state.NeedsUpload {
+		if _, asked := wanted[sum]; asked && *state.NeedsUpload {
 			out.Uploads[sum] = state.URL
 		}
 		delete(wanted, sum)
 	}
 	if len(wanted) > 0 {
-		return nil, c.unexpected([]string{"sandboxes"}, "a sandbox that leaves out some of the checksums")
+		return nil, c.unexpected(http.MethodPost, "a sandbox that leaves out some of the checksums", "sandboxes")
 	}
 	return out, nil
 }

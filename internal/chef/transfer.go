@@ -1,6 +1,7 @@
 package chef
 
 import (
+	"bytes"
 	"errors"
 	"hash"
 	"io"
@@ -16,6 +17,8 @@ type hashingReader struct {
 	mu   sync.Mutex
 	hash hash.Hash
 	n    int64
+	eof  bool
+	done bool // the transport wants no more of it
 	err  error
 }
 
@@ -27,26 +30,36 @@ func (r *hashingReader) Read(p []byte) (int, error) {
 	defer r.mu.Unlock()
 	r.hash.Write(p[:n])
 	r.n += int64(n)
-	if err != nil && !errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) {
+		r.eof = true
+	} else if err != nil && !r.done {
 		r.err = err
 	}
 	return n, err
 }
 
-// Close closes the file.
-func (r *hashingReader) Close() error { return r.from.Close() }
-
-// state returns how many bytes were read, and the file's own error, if any.
-func (r *hashingReader) state() (int64, error) {
+// Close closes the file. A read that is under way may fail for it, which is not
+// the file's fault.
+func (r *hashingReader) Close() error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.n, r.err
+	r.done = true
+	r.mu.Unlock()
+	return r.from.Close()
 }
 
-func (r *hashingReader) sum() []byte {
+// verdict returns the file's own error, or [ErrChecksum] if what was read cannot
+// be the file of the given size and MD5. A file that was not read to its end
+// passes: the other side may have broken off.
+func (r *hashingReader) verdict(size int64, sum []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.hash.Sum(nil)
+	if r.err != nil {
+		return r.err
+	}
+	if r.n > size || r.eof && r.n < size || r.n == size && !bytes.Equal(r.hash.Sum(nil), sum) {
+		return ErrChecksum
+	}
+	return nil
 }
 
 // A movingReader calls moved for each piece that it reads.

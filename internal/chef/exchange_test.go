@@ -1,0 +1,459 @@
+package chef
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRequestOnTheWire(t *testing.T) {
+	var got *http.Request
+	var body []byte
+	c := testClient(t, func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		body, _ = io.ReadAll(r.Body)
+		says(200, `{"uri":"x"}`)(w, r)
+	}, func(o *Options) {
+		o.Header = http.Header{"tenant-id": {"t1"}, "X-Ops-Userid": {"mallory"}}
+	})
+	raw := json.RawMessage(`{"name":"a b", "n":12345678901234567890,"h":"<&>"}`)
+	if _, err := c.Do(t.Context(), http.MethodPut, "/roles/a%20b%2Fc", nil, raw); err != nil {
+		t.Fatal(err)
+	}
+	if got.RequestURI != "/organizations/acme/roles/a%20b%2Fc" {
+		t.Errorf("path on the wire is %s", got.RequestURI)
+	}
+	if !bytes.Equal(body, raw) {
+		t.Errorf("body on the wire is %s, want %s", body, raw)
+	}
+	for name, want := range map[string]string{
+		"Tenant-Id": "t1", "X-Ops-Userid": "ec_sync_user", "X-Chef-Version": chefVersion, "Accept": "application/json",
+		"Content-Type": "application/json", "X-Ops-Server-Api-Version": "2", "X-Ops-Sign": "algorithm=sha256;version=1.3;",
+		"Accept-Encoding": "gzip",
+	} {
+		if got.Header.Get(name) != want {
+			t.Errorf("%s is %q, want %q", name, got.Header.Get(name), want)
+		}
+	}
+	checkSigned(t, got, body)
+}
+
+// checkSigned verifies a request as a server does, from what came over the wire.
+func checkSigned(t *testing.T, r *http.Request, body []byte) {
+	t.Helper()
+	at, err := time.Parse(timestampLayout, r.Header.Get("X-Ops-Timestamp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := Sign13
+	for _, v := range []string{Sign10, Sign11} {
+		if strings.Contains(r.Header.Get("X-Ops-Sign"), "version="+v) {
+			version = v
+		}
+	}
+	api := int(r.Header.Get("X-Ops-Server-Api-Version")[0] - '0')
+	text := canonical(signedPart{
+		method: r.Method, path: r.RequestURI, body: body, time: at, apiVersion: api,
+	}, r.Header.Get("X-Ops-Userid"), version)
+	if err := verify(&testKey().PublicKey, version, text, joined(r.Header)); err != nil {
+		t.Errorf("%s %s: %v", r.Method, r.RequestURI, err)
+	}
+}
+
+func TestDoRefusesWithoutSending(t *testing.T) {
+	c := testClient(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+	for _, path := range []string{"/roles/%zz", "/roles?x=1", "/roles/../clients", "/./roles", "/a#b"} {
+		if _, err := c.Do(t.Context(), "GET", path, nil, nil); !errors.Is(err, ErrInvalid) {
+			t.Errorf("GET %s: got %v, want ErrInvalid", path, err)
+		}
+	}
+	for _, body := range []any{json.RawMessage(`{"a":`), []byte("secret"), func() {}} {
+		if _, err := c.Do(t.Context(), "PUT", "/roles/a", nil, body); !errors.Is(err, ErrInvalid) {
+			t.Errorf("PUT of %T: got %v, want ErrInvalid", body, err)
+		}
+	}
+	for _, name := range []string{"", ".", ".."} {
+		if _, err := c.GetRole(t.Context(), name); !errors.Is(err, ErrInvalid) {
+			t.Errorf("GetRole(%q): got %v, want ErrInvalid", name, err)
+		}
+	}
+	if _, err := c.WithOrganization("..").ListRoles(t.Context()); !errors.Is(err, ErrInvalid) {
+		t.Errorf("ListRoles of organization ..: got %v, want ErrInvalid", err)
+	}
+}
+
+func TestRetries(t *testing.T) {
+	ok := says(200, `{}`)
+	missing := says(403, `{"error":["missing read permission"]}`)
+	for _, tt := range []struct {
+		name      string
+		server    []http.HandlerFunc
+		retries   int
+		wantTries int
+		wantClass Class
+	}{
+		{"no trouble", []http.HandlerFunc{ok}, 0, 1, ClassNone},
+		{"broken off", []http.HandlerFunc{breaksOff, breaksOff, ok}, 0, 3, ClassNone},
+		{"500, 502, 504", []http.HandlerFunc{says(500, ""), says(502, ""), says(504, ""), ok}, 0, 4, ClassNone},
+		{"503 for good", []http.HandlerFunc{says(503, "")}, 0, 4, ClassRetry},
+		{"429", []http.HandlerFunc{says(429, ""), ok}, 0, 2, ClassNone},
+		{"no retries", []http.HandlerFunc{says(503, "")}, -1, 1, ClassRetry},
+		{"one retry", []http.HandlerFunc{says(503, "")}, 1, 2, ClassRetry},
+		{"permission comes back", []http.HandlerFunc{missing, missing, ok}, 0, 3, ClassNone},
+		{"permission stays away", []http.HandlerFunc{missing}, 0, 3, ClassObject},
+		{"not a member", []http.HandlerFunc{says(403, `{"error":["'u' not associated with organization 'acme'"]}`)}, 0, 1, ClassPair},
+		{"bad request", []http.HandlerFunc{says(400, `{"error":["no"]}`)}, 0, 1, ClassObject},
+		{"web page", []http.HandlerFunc{says(200, "<html>")}, 0, 1, ClassPair},
+		{"asks for too much patience", []http.HandlerFunc{says(503, "", "Retry-After", "3600")}, 0, 1, ClassRetry},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var tries atomic.Int32
+			turn := inTurn(tt.server...)
+			c := testClient(t, func(w http.ResponseWriter, r *http.Request) {
+				tries.Add(1)
+				turn(w, r)
+			}, func(o *Options) { o.Retries = tt.retries })
+			_, err := c.Do(t.Context(), "POST", "/roles", nil, json.RawMessage(`{}`))
+			if got := Classify(err); got != tt.wantClass || int(tries.Load()) != tt.wantTries {
+				t.Errorf("got class %s after %d tries (%v), want %s after %d", got, tries.Load(), err, tt.wantClass, tt.wantTries)
+			}
+		})
+	}
+}
+
+func TestRetrySignsAnew(t *testing.T) {
+	var stamps []string
+	now := time.Unix(1_700_000_000, 0)
+	fail := inTurn(says(500, ""), says(500, ""), says(200, "{}"))
+	c := testClient(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		checkSigned(t, r, body)
+		stamps = append(stamps, r.Header.Get("X-Ops-Timestamp"))
+		fail(w, r)
+	})
+	c.now = func() time.Time {
+		now = now.Add(time.Minute)
+		return now
+	}
+	if _, err := c.Do(t.Context(), "PUT", "/roles/a", nil, json.RawMessage(`{"name":"a"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if len(stamps) != 3 || stamps[0] == stamps[1] || stamps[1] == stamps[2] {
+		t.Errorf("timestamps are %q, want three different ones", stamps)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	p := new(pauses)
+	c := testClient(t, inTurn(says(503, ""), says(503, ""), says(503, "", "Retry-After", "7"), says(200, "{}")),
+		func(o *Options) { o.Backoff = time.Second })
+	c.pause = p.pause
+	if _, err := c.Do(t.Context(), "GET", "/roles", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.all) != 3 {
+		t.Fatalf("waited %v, want three times", p.all)
+	}
+	for i, limit := range []time.Duration{time.Second, 2 * time.Second} {
+		if p.all[i] < limit/2 || p.all[i] > limit {
+			t.Errorf("pause %d is %s, want between %s and %s", i+1, p.all[i], limit/2, limit)
+		}
+	}
+	if p.all[2] != 7*time.Second {
+		t.Errorf("pause 3 is %s, want the 7s that the server asked for", p.all[2])
+	}
+}
+
+func TestUncertain(t *testing.T) {
+	c := testClient(t, inTurn(breaksOff, says(409, `{"error":["Role already exists"]}`)))
+	err := c.CreateRole(t.Context(), json.RawMessage(`{"name":"a"}`))
+	var e *APIError
+	if !errors.As(err, &e) || !e.Uncertain || !IsConflict(err) {
+		t.Errorf("create after a broken connection: got %v, want an uncertain conflict", err)
+	}
+	c = testClient(t, says(409, `{"error":["Role already exists"]}`))
+	err = c.CreateRole(t.Context(), json.RawMessage(`{"name":"a"}`))
+	if !errors.As(err, &e) || e.Uncertain {
+		t.Errorf("create: got %v, want a certain conflict", err)
+	}
+}
+
+func TestContextErrorsPassThrough(t *testing.T) {
+	block := make(chan struct{})
+	c := testClient(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-block:
+		case <-r.Context().Done():
+		}
+	}, func(o *Options) { o.Parallel = 1 })
+	defer close(block)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if _, err := c.ListRoles(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("request when the deadline passes: got %v", err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.ListRoles(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("request with a cancelled context: got %v", err)
+	}
+
+	waiting := testClient(t, says(503, ""))
+	waiting.pause = func(context.Context, time.Duration) error { return context.Canceled }
+	if _, err := waiting.ListRoles(t.Context()); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "503") {
+		t.Errorf("cancelled while waiting to retry: got %v, want both reasons", err)
+	}
+}
+
+func TestTimeoutIsNotTheCallers(t *testing.T) {
+	c := testClient(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		noRetries, func(o *Options) { o.Timeout = 20 * time.Millisecond })
+	_, err := c.ListRoles(t.Context())
+	if Classify(err) != ClassRetry || errors.Is(err, context.DeadlineExceeded) || Hint(err) == "" {
+		t.Errorf("got %v (hint %q), want a retryable time-out that is no error of the context", err, Hint(err))
+	}
+}
+
+func TestParallel(t *testing.T) {
+	var inFlight, most atomic.Int32
+	h := func(w http.ResponseWriter, r *http.Request) {
+		n := inFlight.Add(1)
+		defer inFlight.Add(-1)
+		for {
+			old := most.Load()
+			if n <= old || most.CompareAndSwap(old, n) {
+				break
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
+		if strings.HasPrefix(r.URL.Path, "/file") {
+			_, _ = io.WriteString(w, "")
+			return
+		}
+		says(200, "{}")(w, r)
+	}
+	c := testClient(t, h, func(o *Options) { o.Parallel = 3 })
+	other := c.WithOrganization("beta")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, err := c.ListRoles(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			if _, err := other.ListRoles(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if _, err := c.DownloadFile(t.Context(), "/file", "d41d8cd98f00b204e9800998ecf8427e", io.Discard); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if most.Load() > 3 {
+		t.Errorf("%d requests were in flight, want at most 3", most.Load())
+	}
+}
+
+func TestOnRequest(t *testing.T) {
+	var seen []RequestInfo
+	c := testClient(t, inTurn(says(500, ""), says(200, "{}")), func(o *Options) {
+		o.OnRequest = func(i RequestInfo) {
+			if i.Duration <= 0 {
+				t.Errorf("%+v took no time", i)
+			}
+			i.Duration = 0
+			seen = append(seen, i)
+		}
+	})
+	if _, err := c.ListRoles(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []RequestInfo{
+		{Method: "GET", Route: "roles", Status: 500, Attempt: 1},
+		{Method: "GET", Route: "roles", Status: 200, Attempt: 2},
+	}
+	if diff := cmp.Diff(want, seen); diff != "" {
+		t.Errorf("exchanges (-want +got):\n%s", diff)
+	}
+}
+
+func TestRoute(t *testing.T) {
+	for path, want := range map[string]string{
+		"/":                                    "other",
+		"/organizations/acme":                  "organizations",
+		"/organizations/acme/roles":            "roles",
+		"/organizations/acme/data/b/i":         "data",
+		"/organizations/acme/roles/web/_acl":   "acls",
+		"/organizations/acme/data/b/_acl/read": "acls",
+		"/roles/web":                           "roles",
+		"/organizations/acme/hunter2":          "other",
+		"/users/u":                             "users",
+	} {
+		if got := routeOf(path); got != want {
+			t.Errorf("routeOf(%q) = %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestRedirectIsNotFollowed(t *testing.T) {
+	var hits atomic.Int32
+	c := testClient(t, func(w http.ResponseWriter, r *http.Request) {
+		hits.Add(1)
+		http.Redirect(w, r, "https://elsewhere.example.com/login?token=hunter2", http.StatusFound)
+	})
+	_, err := c.ListRoles(t.Context())
+	if !errors.Is(err, ErrNotChef) || Classify(err) != ClassPair || hits.Load() != 1 {
+		t.Errorf("got %v after %d requests, want ErrNotChef after one", err, hits.Load())
+	}
+	if !strings.Contains(err.Error(), "https://elsewhere.example.com/login") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("the error does not say where the redirect leads, or too much of it: %v", err)
+	}
+}
+
+func TestWithOrganization(t *testing.T) {
+	var paths []string
+	c := testClient(t, func(w http.ResponseWriter, r *http.Request) {
+		paths = append(paths, r.URL.Path)
+		says(200, "{}", speaks(0, 1)...)(w, r)
+	})
+	beta, none := c.WithOrganization("beta"), c.WithOrganization("")
+	for _, each := range []*Client{c, beta, none} {
+		if _, err := each.ListRoles(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"/organizations/acme/roles", "/organizations/beta/roles", "/roles"}, paths); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+	if v, err := beta.APIVersion(t.Context()); v != 1 || err != nil || len(paths) != 3 {
+		t.Errorf("APIVersion of the other client: got %d, %v after %d requests, want what the first one learnt", v, err, len(paths))
+	}
+	if beta.Organization() != "beta" || beta.User() != "ec_sync_user" || beta.URL() != c.URL() || strings.Contains(c.URL(), "acme") {
+		t.Errorf("got organization %q, user %q, URL %q", beta.Organization(), beta.User(), beta.URL())
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	good := Options{URL: "https://chef/organizations/acme", User: "u", Key: testKey()}
+	for want, change := range map[string]func(*Options){
+		"no user":               func(o *Options) { o.User = "" },
+		"no private key":        func(o *Options) { o.Key = nil },
+		"signing version":       func(o *Options) { o.SignVersion = "1.2" },
+		"https://HOST":          func(o *Options) { o.URL = "chef.example.com" },
+		"user name or password": func(o *Options) { o.URL = "https://u:hunter2@chef" },
+		"query":                 func(o *Options) { o.URL = "https://chef?a=hunter2" },
+		"/organizations/NAME":   func(o *Options) { o.URL = "https://chef/organizations/a/b" },
+		"not a URL":             func(o *Options) { o.URL = "https://hunter2\x7f" },
+		"file host":             func(o *Options) { o.FileHosts = []string{"a/b"} },
+		"CA file":               func(o *Options) { o.TLS.CAFile = "/nonexistent" },
+		"pin":                   func(o *Options) { o.TLS.PinSHA256 = "abc" },
+		"both":                  func(o *Options) { o.TLS.ClientCertFile = "x" },
+	} {
+		o := good
+		change(&o)
+		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("New: got error %v, want one with %q and no password", err, want)
+		}
+	}
+	for url, want := range map[string][2]string{
+		"https://chef":                          {"https://chef", ""},
+		"https://chef/":                         {"https://chef", ""},
+		"https://chef:8443/organizations/acme/": {"https://chef:8443", "acme"},
+		"http://proxy/chef/organizations/acme":  {"http://proxy/chef", "acme"},
+		"http://goiardi:4545/":                  {"http://goiardi:4545", ""},
+	} {
+		o := good
+		o.URL = url
+		c, err := New(o)
+		if err != nil {
+			t.Errorf("New with %s: %v", url, err)
+			continue
+		}
+		if c.URL() != want[0] || c.Organization() != want[1] {
+			t.Errorf("New with %s: got %s and %q, want %q", url, c.URL(), c.Organization(), want)
+		}
+	}
+}
+
+func TestSigningFallsBack(t *testing.T) {
+	old := func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		checkSigned(t, r, body)
+		if strings.Contains(r.Header.Get("X-Ops-Sign"), "1.3") {
+			says(400, `{"error":["Unsupported authentication protocol version"]}`)(w, r)
+			return
+		}
+		says(200, `{}`)(w, r)
+	}
+	var versions []string
+	record := func(w http.ResponseWriter, r *http.Request) {
+		versions = append(versions, r.Header.Get("X-Ops-Sign"))
+		old(w, r)
+	}
+	c := testClient(t, record, noRetries)
+	for range 2 {
+		if _, err := c.WithOrganization("x").ListRoles(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"algorithm=sha256;version=1.3;", "algorithm=sha1;version=1.1;", "algorithm=sha1;version=1.1;"}
+	if diff := cmp.Diff(want, versions); diff != "" {
+		t.Errorf("signing versions (-want +got):\n%s", diff)
+	}
+
+	fixed := testClient(t, old, func(o *Options) { o.SignVersion = Sign13 })
+	if _, err := fixed.ListRoles(t.Context()); Classify(err) != ClassPair || !errors.Is(err, ErrCredentials) {
+		t.Errorf("with version 1.3 asked for: got %v, want ErrCredentials", err)
+	}
+}
+
+func TestLicenseWarningIsLoggedOnce(t *testing.T) {
+	var log bytes.Buffer
+	c := testClient(t, says(200, "{}", "X-Ops-License", `{"licenseType":"trial","warningMessage":"ends soon"}`),
+		func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	for range 3 {
+		if _, err := c.ListRoles(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(log.String(), "ends soon"); n != 1 {
+		t.Errorf("the warning was logged %d times, want once:\n%s", n, log.String())
+	}
+}
+
+func TestConnectionsAreKept(t *testing.T) {
+	var conns atomic.Int32
+	server := httptest.NewUnstartedServer(says(200, "{}"))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	c := clientOf(t, server.URL)
+	for range 20 {
+		if _, err := c.ListRoles(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if conns.Load() != 1 {
+		t.Errorf("20 requests took %d connections, want one", conns.Load())
+	}
+}
