@@ -1,0 +1,429 @@
+package chefserver
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// cookbook is the versions of one cookbook. There is none without a version.
+type cookbook map[versionNumber]*cookbookVersion
+
+// cookbookVersion is one stored version.
+type cookbookVersion struct {
+	number   versionNumber
+	frozen   bool
+	manifest *object // as it was sent, in either form
+	canon    []byte
+	// links names the checksums whose references are counted. It is short of
+	// the manifest's when a create or update failed half way.
+	links []string
+}
+
+// newestFirst returns the versions in the order in which lists show them.
+func (c cookbook) newestFirst() []*cookbookVersion {
+	vs := slices.Collect(maps.Values(c))
+	slices.SortFunc(vs, func(a, b *cookbookVersion) int { return b.number.compare(a.number) })
+	return vs
+}
+
+// cookbookKind is /cookbooks. https://docs.chef.io/server/api_chef_server/#cookbooks
+func cookbookKind() kind {
+	return kind{
+		routes: func(rs *routes) {
+			rs.inOrg("cookbooks", methods{"GET", action{validate: validateVersionsAsked("1"), do: listCookbooks}})
+			rs.inOrg("cookbooks/_latest", methods{"GET", action{do: latestCookbooks}})
+			rs.inOrg("cookbooks/_recipes", methods{"GET", action{do: cookbookRecipes}})
+			rs.inOrg("cookbooks/NAME", methods{"GET", action{validate: validateVersionsAsked("all"), do: getCookbook}})
+			rs.inOrg("cookbooks/NAME/VERSION", methods{
+				"GET", action{validate: validateVersionURL, do: getVersionOf},
+				"PUT", action{validate: validateManifest, do: putVersion},
+				"DELETE", action{validate: validateVersionURL, do: deleteVersion},
+			})
+			rs.inOrg("environments/NAME/cookbooks",
+				methods{"GET", action{validate: validateVersionsAsked("1"), do: environmentCookbooks}})
+			rs.inOrg("environments/NAME/cookbooks/COOKBOOK",
+				methods{"GET", action{validate: validateVersionsAsked("all"), do: environmentCookbook}})
+			rs.inOrg("environments/NAME/recipes", methods{"GET", action{do: environmentRecipes}})
+		},
+		dump: dumpCookbooks,
+	}
+}
+
+// validateVersionsAsked reads num_versions: a count, or all, which is -1.
+func validateVersionsAsked(ifAbsent string) func(*request) *reply {
+	return func(r *request) *reply {
+		q := r.http.URL.Query()
+		v := ifAbsent
+		if q.Has("num_versions") {
+			v = q.Get("num_versions")
+		}
+		n := -1
+		if v != "all" {
+			var err error
+			if n, err = strconv.Atoi(v); err != nil || n < 0 {
+				return badRequest("You have requested an invalid number of versions (x >= 0 || 'all')")
+			}
+		}
+		r.aux = n
+		return nil
+	}
+}
+
+// entry is one cookbook of a list: at most n versions that fit the constraint.
+func (r *request) entry(name string, n int, constraint string) *object {
+	versions := []any{}
+	for _, v := range r.org.cookbooks[name].newestFirst() {
+		if n >= 0 && len(versions) >= n {
+			break
+		}
+		if constraint == "" || v.number.satisfies(constraint) {
+			s := v.number.String()
+			versions = append(versions, newObject("version", s, "url", r.orgURL("/cookbooks/"+name+"/"+s)))
+		}
+	}
+	return newObject("url", r.orgURL("/cookbooks/"+name), "versions", versions)
+}
+
+func (o *organization) cookbookNames() []string { return slices.Sorted(maps.Keys(o.cookbooks)) }
+
+func listCookbooks(r *request) *reply {
+	if p := r.may(canRead, "cookbooks"); p != nil {
+		return p
+	}
+	out := newObject()
+	for _, name := range r.org.cookbookNames() {
+		out.set(name, r.entry(name, r.aux.(int), ""))
+	}
+	return jsonReply(http.StatusOK, out)
+}
+
+func latestCookbooks(r *request) *reply {
+	if p := r.may(canRead, "cookbooks"); p != nil {
+		return p
+	}
+	out := newObject()
+	for _, name := range r.org.cookbookNames() {
+		v := r.org.cookbooks[name].newestFirst()[0]
+		out.set(name, r.orgURL("/cookbooks/"+name+"/"+v.number.String()))
+	}
+	return jsonReply(http.StatusOK, out)
+}
+
+func cookbookRecipes(r *request) *reply {
+	if p := r.may(canRead, "cookbooks"); p != nil {
+		return p
+	}
+	out := []string{}
+	for _, name := range r.org.cookbookNames() {
+		out = append(out, recipes(name, r.org.cookbooks[name].newestFirst()[0].manifest)...)
+	}
+	return jsonReply(http.StatusOK, out)
+}
+
+func getCookbook(r *request) *reply {
+	name := r.args[0]
+	if r.org.cookbooks[name] == nil {
+		return fail(http.StatusNotFound, "Cannot find a cookbook named %s", name)
+	}
+	if p := r.may(canRead, "cookbooks"); p != nil {
+		return p
+	}
+	return jsonReply(http.StatusOK, newObject(name, r.entry(name, r.aux.(int), "")))
+}
+
+// validateVersionURL judges the name and the version of the URL.
+func validateVersionURL(r *request) *reply {
+	if !reSimple.MatchString(r.args[0]) {
+		return badRequest("Invalid cookbook name '%s' using regex: "+
+			"'Malformed cookbook name. Must only contain A-Z, a-z, 0-9, _, . or -'.", r.args[0])
+	}
+	_, ok := parseVersion(r.args[1])
+	latest := r.args[1] == "_latest" || r.args[1] == "latest"
+	if !ok && !(latest && r.http.Method == http.MethodGet) {
+		return badRequest("Invalid cookbook version '%s'.", r.args[1])
+	}
+	return nil
+}
+
+func validateManifest(r *request) *reply {
+	if p := validateVersionURL(r); p != nil {
+		return p
+	}
+	if p := r.parseBody(); p != nil {
+		return p
+	}
+	return checkManifest(r, r.args[0], r.args[1])
+}
+
+// version returns the version that the URL names, by number and not by
+// spelling, or 404.
+func (r *request) version() (*cookbookVersion, *reply) {
+	c := r.org.cookbooks[r.args[0]]
+	n, ok := parseVersion(r.args[1])
+	switch {
+	case ok && c[n] != nil:
+		return c[n], nil
+	case !ok && len(c) > 0:
+		return c.newestFirst()[0], nil
+	}
+	return nil, fail(http.StatusNotFound, "Cannot find a cookbook named %s with version %s", r.args[0], r.args[1])
+}
+
+func getVersionOf(r *request) *reply {
+	v, p := r.version()
+	if p != nil {
+		return p
+	}
+	if p := r.may(canRead, "cookbooks"); p != nil {
+		return p
+	}
+	return jsonReply(http.StatusOK, r.render(v.manifest))
+}
+
+func versionPath(name string, n versionNumber) string { return "/cookbooks/" + name + "/" + n.String() }
+
+func putVersion(r *request) *reply {
+	name := r.args[0]
+	n, _ := parseVersion(r.args[1])
+	if old := r.org.cookbooks[name][n]; old != nil {
+		return updateVersion(r, name, old)
+	}
+	return createVersion(r, name, n)
+}
+
+// createVersion stores the row first and links the files after it, without a
+// transaction. So a create that fails for a missing file is answered 400 and
+// leaves a phantom: listed, readable, frozen if it said so, and incomplete.
+func createVersion(r *request, name string, n versionNumber) *reply {
+	if p := r.may(canCreate, "cookbooks"); p != nil {
+		return p
+	}
+	v := &cookbookVersion{number: n, manifest: r.in, canon: canonical(r.in), frozen: r.in.vals["frozen?"] == true}
+	if r.org.cookbooks[name] == nil {
+		r.org.cookbooks[name] = cookbook{}
+	}
+	r.org.cookbooks[name][n] = v
+	r.org.feed.created(versionPath(name, n))
+	for _, sum := range manifestSums(r.in) {
+		if !r.org.files.link(sum) {
+			return badRequest("Manifest has a checksum that hasn't been uploaded.")
+		}
+		v.links = append(v.links, sum)
+	}
+	return jsonReply(http.StatusCreated, r.in).at(r.orgURL("/cookbooks/" + name + "/" + r.args[1])).
+		writes(versionPath(name, n))
+}
+
+// updateVersion unlinks the files that are no longer named and forgets the rows
+// of those that nobody names then, before it links the new ones. When a new file
+// is missing the manifest stays as it was, but what was unlinked stays unlinked:
+// the old file is still readable, and will be gone after the next clean-up.
+func updateVersion(r *request, name string, v *cookbookVersion) *reply {
+	if p := r.may(canUpdate, "cookbooks"); p != nil {
+		return p
+	}
+	if v.frozen && !forced(r) {
+		return fail(http.StatusConflict, "The cookbook %s at version %s is frozen. Use the 'force' option to override.",
+			name, r.args[1])
+	}
+	if v.frozen {
+		r.in.set("frozen?", true) // Force changes the content, it does not thaw.
+	}
+	sums, canon := manifestSums(r.in), canonical(r.in)
+	path := versionPath(name, v.number)
+	if bytes.Equal(canon, v.canon) && len(v.links) == len(sums) {
+		return jsonReply(http.StatusOK, r.in).writes(path)
+	}
+	orphans := unlinkAll(r.org.files, v, func(sum string) bool { return !slices.Contains(sums, sum) })
+	for _, sum := range sums {
+		if slices.Contains(v.links, sum) {
+			continue
+		}
+		if !r.org.files.link(sum) {
+			r.org.files.doom(orphans...)
+			return badRequest("Manifest has checksum %s but it hasn't yet been uploaded", sum)
+		}
+		v.links = append(v.links, sum)
+	}
+	r.org.files.drop(orphans...)
+	r.org.cookbooks[name][v.number] = &cookbookVersion{
+		number: v.number, manifest: r.in, canon: canon, frozen: r.in.vals["frozen?"] == true, links: v.links,
+	}
+	r.org.feed.updated(path)
+	return jsonReply(http.StatusOK, r.in).writes(path)
+}
+
+// forced reads ?force: every value but "false" means yes.
+func forced(r *request) bool {
+	q := r.http.URL.Query()
+	return q.Has("force") && q.Get("force") != "false"
+}
+
+// unlinkAll drops the references of v that go says, and returns the checksums
+// that nobody refers to any more.
+func unlinkAll(f *fileStore, v *cookbookVersion, gone func(string) bool) []string {
+	var kept, orphans []string
+	for _, sum := range v.links {
+		switch {
+		case !gone(sum):
+			kept = append(kept, sum)
+		case f.unlink(sum):
+			orphans = append(orphans, sum)
+		}
+	}
+	v.links = kept
+	return orphans
+}
+
+func deleteVersion(r *request) *reply {
+	v, p := r.version()
+	if p != nil {
+		return p
+	}
+	if p := r.may(canDelete, "cookbooks"); p != nil {
+		return p
+	}
+	name := r.args[0]
+	body := encode(r.render(v.manifest))
+	r.org.files.drop(unlinkAll(r.org.files, v, func(string) bool { return true })...)
+	delete(r.org.cookbooks[name], v.number)
+	if len(r.org.cookbooks[name]) == 0 {
+		delete(r.org.cookbooks, name)
+	}
+	path := versionPath(name, v.number)
+	r.org.feed.deleted(path)
+	return rawReply(http.StatusOK, body).writes(path)
+}
+
+// constraints returns the environment's cookbook constraints, or 404.
+func (r *request) constraints() (*object, *reply) {
+	d, p := r.environment(r.args[0])
+	if p != nil {
+		return nil, p
+	}
+	return d.value.vals["cookbook_versions"].(*object), r.may(canRead, "cookbooks")
+}
+
+func environmentCookbooks(r *request) *reply {
+	limits, p := r.constraints()
+	if p != nil {
+		return p
+	}
+	out := newObject()
+	for _, name := range r.org.cookbookNames() {
+		out.set(name, r.entry(name, r.aux.(int), limits.str(name)))
+	}
+	return jsonReply(http.StatusOK, out)
+}
+
+func environmentCookbook(r *request) *reply {
+	limits, p := r.constraints()
+	if p != nil {
+		return p
+	}
+	name := r.args[1]
+	if r.org.cookbooks[name] == nil {
+		return fail(http.StatusNotFound, "Cannot find a cookbook named %s", name)
+	}
+	return jsonReply(http.StatusOK, newObject(name, r.entry(name, r.aux.(int), limits.str(name))))
+}
+
+func environmentRecipes(r *request) *reply {
+	limits, p := r.constraints()
+	if p != nil {
+		return p
+	}
+	out := []string{}
+	for _, name := range r.org.cookbookNames() {
+		for _, v := range r.org.cookbooks[name].newestFirst() {
+			if c := limits.str(name); c == "" || v.number.satisfies(c) {
+				out = append(out, recipes(name, v.manifest)...)
+				break
+			}
+		}
+	}
+	return jsonReply(http.StatusOK, out)
+}
+
+// universeKind is /universe: every version of every cookbook, with dependencies.
+func universeKind() kind {
+	return kind{routes: func(rs *routes) {
+		rs.inOrg("universe", methods{"GET", action{do: getUniverse}})
+	}}
+}
+
+func getUniverse(r *request) *reply {
+	if p := r.may(canRead, "cookbooks"); p != nil {
+		return p
+	}
+	out := newObject()
+	for _, name := range r.org.cookbookNames() {
+		versions := newObject()
+		for _, v := range r.org.cookbooks[name].newestFirst() {
+			deps, ok := v.manifest.vals["metadata"].(*object).vals["dependencies"]
+			if !ok {
+				deps = newObject()
+			}
+			s := v.number.String()
+			versions.set(s, newObject(
+				"location_path", r.orgURL("/cookbooks/"+name+"/"+s),
+				"location_type", "chef_server", "dependencies", deps))
+		}
+		out.set(name, versions)
+	}
+	return jsonReply(http.StatusOK, out)
+}
+
+// dumpCookbooks adds the cookbook versions to a Snapshot.
+func dumpCookbooks(o *organization, d *Snapshot) {
+	for name, versions := range o.cookbooks {
+		for n, v := range versions {
+			path := versionPath(name, n)
+			cv := CookbookVersion{
+				Name: name, Version: n.String(), Frozen: v.frozen,
+				Metadata: string(canonical(v.manifest.vals["metadata"])),
+				Linked:   len(v.links) == len(manifestSums(v.manifest)),
+			}
+			fileLists(v.manifest, func(_ string, files []any) {
+				for _, f := range files {
+					cv.Files = append(cv.Files, dumpFile(o.files, f.(*object)))
+				}
+			})
+			slices.SortFunc(cv.Files, func(a, b CookbookFile) int {
+				return strings.Compare(a.Path+"\x00"+a.Specificity, b.Path+"\x00"+b.Specificity)
+			})
+			d.Cookbooks[path] = cv
+			d.Objects[path] = cv.canonical()
+		}
+	}
+}
+
+// canonical shows what makes two cookbook versions equal.
+func (v CookbookVersion) canonical() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `{"files":[`)
+	for i, f := range v.Files {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(canonical(newObject("checksum", f.MD5, "path", f.Path, "specificity", f.Specificity)))
+	}
+	fmt.Fprintf(&b, `],"frozen?":%t,"metadata":%s}`, v.Frozen, v.Metadata)
+	return b.String()
+}
+
+func dumpFile(files *fileStore, f *object) CookbookFile {
+	sum := f.str("checksum")
+	data, stored := files.get(sum)
+	_, registered := files.rows[sum]
+	return CookbookFile{
+		Path: f.str("path"), Specificity: f.str("specificity"), MD5: sum,
+		Registered: registered, Stored: stored,
+		Intact: stored && md5Hex(data) == strings.ToLower(sum),
+	}
+}

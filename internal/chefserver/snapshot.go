@@ -1,0 +1,90 @@
+package chefserver
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Snapshot is everything in one organization at one moment, independent of the
+// server it came from. Two organizations hold the same content exactly when
+// their Objects are equal and all files are Intact.
+type Snapshot struct {
+	Name, FullName, GUID string
+	Members, Admins      []string // user names, sorted
+
+	// Objects maps the path of every object to its content as canonical JSON
+	// (sorted keys, no white space). Paths are those of the change feed:
+	// /roles/N, /environments/N, /data/B, /data/B/I, /cookbooks/N/X.Y.Z, and
+	// /clients/N besides. The environment _default is there, too. A cookbook
+	// version is shown as its frozen flag, its metadata and its files by path,
+	// specificity and MD5, since the same version can be stored in two forms.
+	Objects map[string]string
+
+	// Cookbooks maps the paths of cookbook versions to what is known of their
+	// files.
+	Cookbooks map[string]CookbookVersion
+}
+
+// CookbookVersion is one stored cookbook version.
+type CookbookVersion struct {
+	Name, Version string // the version as X.Y.Z
+	Frozen        bool
+	Metadata      string         // canonical JSON
+	Files         []CookbookFile // sorted by path
+	// Linked is false for a phantom: a create or update that failed half way.
+	Linked bool
+}
+
+// CookbookFile is one file of a cookbook version.
+type CookbookFile struct {
+	Path, Specificity, MD5 string
+	// Registered: the organization's database knows the MD5, so that a sandbox
+	// does not ask for it.
+	Registered bool
+	// Stored: the file store has the blob.
+	Stored bool
+	// Intact: the blob's content has the MD5 that names it.
+	Intact bool
+}
+
+// Complete reports whether all files of the version are registered, stored and
+// intact.
+func (v CookbookVersion) Complete() bool {
+	return v.Linked && !slices.ContainsFunc(v.Files, func(f CookbookFile) bool {
+		return !f.Registered || !f.Stored || !f.Intact
+	})
+}
+
+// Snapshot dumps an organization. It returns an error if there is none of that
+// name.
+func (s *Server) Snapshot(org string) (*Snapshot, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	o := s.orgs[org]
+	if o == nil {
+		return nil, noOrganization(org)
+	}
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	d := &Snapshot{
+		Name: o.name, FullName: o.fullName, GUID: o.guid,
+		Members: sortedKeys(o.members), Admins: sortedKeys(o.admins),
+		Objects: map[string]string{}, Cookbooks: map[string]CookbookVersion{},
+	}
+	for _, k := range s.kinds() {
+		if k.dump != nil {
+			k.dump(o, d)
+		}
+	}
+	return d, nil
+}
+
+func noOrganization(name string) error {
+	return fmt.Errorf("organization %q: no such organization", name)
+}
+
+func (d *Snapshot) documents(prefix string, m map[string]*document) {
+	for name, doc := range m {
+		d.Objects[prefix+name] = string(doc.canon)
+	}
+}
