@@ -26,7 +26,8 @@ var tools = map[string]tool{
 		return inPath("chromium") || inPath("chromium-browser") || inPath("google-chrome")
 	}},
 	"ruby-mixlib-authentication": {[]string{"ruby", "ruby-mixlib-authentication"}, func() bool {
-		return exec.Command("ruby", "-e", "require 'mixlib/authentication/signedheaderauth'").Run() == nil
+		// The gem fails unless openssl was loaded before it.
+		return exec.Command("ruby", "-e", "require 'openssl'; require 'mixlib/authentication/signedheaderauth'").Run() == nil
 	}},
 }
 
