@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"github.com/chef-sync/chef-sync/tests/harness"
 )
 
 const (
@@ -46,7 +49,8 @@ func Open(t testing.TB) *Browser {
 	if testing.Short() {
 		t.Skip("starts a browser")
 	}
-	path := chromium(t)
+	harness.Require(t, "chromium")
+	path := browserPath(t)
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
 		chromedp.WindowSize(windowWidth, windowHeight),
@@ -81,6 +85,18 @@ func Open(t testing.TB) *Browser {
 		t.Fatalf("start %s: %v", path, err)
 	}
 	return b
+}
+
+// browserPath returns the first of the browsers that harness.Require is content with.
+func browserPath(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("no Chromium in PATH")
+	return ""
 }
 
 // observe collects requests that leave this host. chromedp calls it from a
