@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -115,4 +116,19 @@ func batchOptions(summary, queue string) workflow.ActivityOptions {
 // StaticSummary is the line that the Web UI shows for a pair.
 func StaticSummary(p object.Pair) string {
 	return "keeps " + p.String() + " on replica " + p.Replica + " equal to the primary"
+}
+
+// StartOptions are those to start a pair's workflow with. attributes says that
+// the namespace has [SearchAttributes]. A workflow of the pair that runs
+// already is left running.
+func StartOptions(p object.Pair, attributes bool) client.StartWorkflowOptions {
+	o := client.StartWorkflowOptions{
+		ID: p.WorkflowID(), TaskQueue: TaskQueue(p.Replica), StaticSummary: StaticSummary(p),
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+	}
+	if attributes {
+		o.TypedSearchAttributes = temporal.NewSearchAttributes(
+			attrOrganization.ValueSet(p.Destination), attrReplica.ValueSet(p.Replica))
+	}
+	return o
 }

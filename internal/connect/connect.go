@@ -1,0 +1,162 @@
+// Package connect turns the configuration into connections: for each pair a
+// client of both servers, the feed, and the engine. It is the one place that
+// knows how chef-sync.rb, the Chef client, the feeds and staging fit together.
+//
+// Connections are made when they are first asked for and kept. A key or
+// certificate that is replaced on disk is noticed at the next call, so that an
+// operator who mends credentials need not restart anything.
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/chef-sync/chef-sync/activities"
+	"github.com/chef-sync/chef-sync/internal/chef"
+	"github.com/chef-sync/chef-sync/internal/config"
+	"github.com/chef-sync/chef-sync/internal/feed"
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/replicate"
+	"github.com/chef-sync/chef-sync/internal/replicate/staging"
+)
+
+// Connector is an [activities.Connector] over a configuration. Make one with
+// New; its methods are safe for concurrent use.
+type Connector struct {
+	cfg     *config.Config
+	staging *staging.Store
+	log     *slog.Logger
+	uploads replicate.Uploads
+
+	mu    sync.Mutex
+	sides map[string]*side
+	pairs map[object.Pair]*pair
+}
+
+// side is one server, with the files that its client was made from.
+type side struct {
+	client *chef.Client
+	files  string
+}
+
+// pair is a connection, with the clients that it was made from.
+type pair struct {
+	conn             *activities.Connection
+	primary, replica *chef.Client
+}
+
+// New returns a connector for the pairs of cfg, which must not change any more.
+func New(cfg *config.Config, st *staging.Store, log *slog.Logger) *Connector {
+	return &Connector{cfg: cfg, staging: st, log: log, sides: map[string]*side{}, pairs: map[object.Pair]*pair{}}
+}
+
+// Connect returns the connection of a pair. No request is made. Returns
+// [activities.ErrNotConfigured] if the configuration has no such pair, or a key
+// of it cannot be read.
+func (c *Connector) Connect(_ context.Context, p object.Pair) (*activities.Connection, error) {
+	if have, ok := c.cfg.Pair(p.Destination); !ok || have != p {
+		return nil, fmt.Errorf("%s has no such pair (organizations of master and replica), or names it otherwise: %w",
+			c.cfg.File, activities.ErrNotConfigured)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	primary, err := c.client("master", c.cfg.Primary)
+	if err != nil {
+		return nil, err
+	}
+	replica, err := c.client("replica", c.cfg.Replica)
+	if err != nil {
+		return nil, err
+	}
+	if have := c.pairs[p]; have != nil && have.primary == primary && have.replica == replica {
+		return have.conn, nil
+	}
+	conn := c.connection(p, inOrganization(primary, c.cfg.Primary, p.Source), inOrganization(replica, c.cfg.Replica, p.Destination))
+	c.pairs[p] = &pair{conn: conn, primary: primary, replica: replica}
+	return conn, nil
+}
+
+// connection puts together what a pair needs.
+func (c *Connector) connection(p object.Pair, primary, replica *chef.Client) *activities.Connection {
+	engine := &replicate.Engine{
+		Primary: primary, Replica: replica, Staging: c.staging,
+		Kinds: c.cfg.Kinds, Parallel: c.cfg.Parallel, Uploads: &c.uploads,
+	}
+	listing := &feed.Listing{
+		Primary: primary, Store: c.staging, Owner: "feed/" + p.Replica + "/" + p.Destination,
+		Kinds: engine.Kinds, DeepInterval: deepInterval(c.cfg.DeepInterval), Parallel: c.cfg.Parallel,
+	}
+	sequence := &feed.UpdatedSince{Primary: primary}
+	conn := &activities.Connection{Engine: engine}
+	switch c.cfg.Feed {
+	case config.FeedListing:
+		conn.Feed = listing
+	case config.FeedUpdatedSince:
+		conn.Feed = sequence
+	default:
+		conn.Feed = &feed.Auto{Sequence: sequence, Listing: listing}
+	}
+	return conn
+}
+
+// deepInterval keeps the configuration's zero, which means at every poll, apart
+// from the feed's, which means the default.
+func deepInterval(d time.Duration) time.Duration {
+	return max(d, time.Nanosecond)
+}
+
+func inOrganization(c *chef.Client, s config.Server, org string) *chef.Client {
+	if !s.HasOrganizations {
+		return c
+	}
+	return c.WithOrganization(org)
+}
+
+// client returns the client of one side, a new one if its files have changed.
+func (c *Connector) client(name string, s config.Server) (*chef.Client, error) {
+	files := fingerprint(s.KeyFile, s.TLS.CAFile, s.TLS.ClientCertFile, s.TLS.ClientKeyFile)
+	if have := c.sides[name]; have != nil && have.files == files {
+		return have.client, nil
+	}
+	client, err := NewClient(c.cfg, s, c.log.With("side", name))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s %s: %w", name, s.URL, err), activities.ErrNotConfigured)
+	}
+	c.sides[name] = &side{client: client, files: files}
+	return client, nil
+}
+
+// NewClient returns a client of one of the configuration's servers, outside any
+// organization.
+func NewClient(cfg *config.Config, s config.Server, log *slog.Logger) (*chef.Client, error) {
+	key, err := chef.ReadKey(s.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return chef.New(chef.Options{
+		URL: s.URL, User: s.User, Key: key, TLS: chef.TLSOptions(s.TLS), Header: s.Header,
+		FileHosts: s.FileHosts, Parallel: cfg.Parallel, Logger: log,
+	})
+}
+
+// fingerprint changes when one of the files does.
+func fingerprint(files ...string) string {
+	out := ""
+	for _, f := range files {
+		if f == "" {
+			continue
+		}
+		info, err := os.Stat(f)
+		if err != nil {
+			out += f + "?"
+			continue
+		}
+		out += fmt.Sprintf("%s@%d:%d:%o ", f, info.Size(), info.ModTime().UnixNano(), info.Mode())
+	}
+	return out
+}

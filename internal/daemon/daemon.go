@@ -1,0 +1,209 @@
+// Package daemon is ec-syncd without its command line: it opens staging, starts
+// the embedded Temporal server where no other is given, and runs the workers of
+// one replica until it is told to stop.
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/chef-sync/chef-sync/activities"
+	"github.com/chef-sync/chef-sync/internal/config"
+	"github.com/chef-sync/chef-sync/internal/connect"
+	"github.com/chef-sync/chef-sync/internal/plan"
+	"github.com/chef-sync/chef-sync/internal/replicate/staging"
+	"github.com/chef-sync/chef-sync/internal/temporalserver"
+	"github.com/chef-sync/chef-sync/workflows"
+)
+
+// Options are the arguments of [Start].
+type Options struct {
+	Config *config.Config
+	Log    *slog.Logger
+
+	// Settings of the activities beyond what Config says; its zero fields are
+	// filled in from Config.
+	Settings activities.Settings
+}
+
+// Daemon is a running ec-syncd.
+type Daemon struct {
+	log     *slog.Logger
+	server  *temporalserver.Server // nil with an external Temporal
+	client  client.Client
+	staging *staging.Store
+	workers []worker.Worker
+	stop    context.CancelFunc // of the purge
+	uiURL   string
+	address string
+}
+
+// stagingAge is how long staged data is kept for somebody to take it up again.
+const stagingAge = 24 * time.Hour
+
+// Start starts everything, and returns when the workers poll. A crash of the
+// process leaves nothing that the next Start does not take up.
+func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
+	d := &Daemon{log: o.Log}
+	defer func() {
+		if err != nil {
+			d.Stop()
+		}
+	}()
+	if d.staging, err = staging.Open(ctx, o.Config.StagingURL); err != nil {
+		return nil, fmt.Errorf("%w (staging, or ec_sync_client['dir'], in %s)", err, o.Config.File)
+	}
+	if err := d.dial(ctx, o.Config); err != nil {
+		return nil, err
+	}
+	acts := &activities.Activities{
+		Connector: connect.New(o.Config, d.staging, o.Log), Log: o.Log, Settings: settings(o),
+	}
+	if strings.HasPrefix(o.Config.StagingURL, "file:") {
+		if acts.HostQueue, err = hostQueue(o.Config.Name); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.work(o.Config.Name, acts); err != nil {
+		return nil, err
+	}
+	pctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	d.stop = cancel
+	go d.purge(pctx)
+	return d, nil
+}
+
+// dial connects to Temporal, after starting it if it is ours.
+func (d *Daemon) dial(ctx context.Context, cfg *config.Config) error {
+	opts, embedded, err := connect.Temporal(cfg.Temporal, d.log)
+	if err != nil {
+		return err
+	}
+	if embedded {
+		d.server, err = temporalserver.Start(ctx, temporalserver.Options{
+			Dir: filepath.Join(cfg.Dir, "temporal"), Namespace: cfg.Temporal.Namespace,
+			Port: port(cfg.Temporal.Port), UIPort: port(cfg.Temporal.UIPort),
+			SearchAttributes: workflows.SearchAttributes(), Logger: d.log.With("part", "temporal"),
+		})
+		if err != nil {
+			return err
+		}
+		opts.HostPort, opts.Namespace, d.uiURL = d.server.HostPort(), cfg.Temporal.Namespace, d.server.UIURL()
+	}
+	d.address = opts.HostPort
+	d.client, err = client.DialContext(ctx, opts)
+	if err != nil {
+		return fmt.Errorf("connect to Temporal at %s, namespace %s: %w", opts.HostPort, opts.Namespace, err)
+	}
+	return nil
+}
+
+// port turns the configuration's "any" into the server's.
+func port(p int) int {
+	if p == 0 {
+		return -1
+	}
+	return p
+}
+
+// work starts the workers: one for everything that any host can do, and one for
+// what only this host can, because the staged data is here.
+func (d *Daemon) work(name string, acts *activities.Activities) error {
+	opts := worker.Options{
+		// Heartbeats carry what Apply has done; stale ones cost repetitions.
+		MaxHeartbeatThrottleInterval: 4 * time.Second, DefaultHeartbeatThrottleInterval: 4 * time.Second,
+		WorkerStopTimeout: 5 * time.Second,
+	}
+	main := worker.New(d.client, workflows.TaskQueue(name), opts)
+	workflows.Register(main)
+	activities.Register(main, acts)
+	d.workers = append(d.workers, main)
+	if acts.HostQueue != "" {
+		opts.DisableWorkflowWorker = true
+		host := worker.New(d.client, acts.HostQueue, opts)
+		activities.Register(host, acts)
+		d.workers = append(d.workers, host)
+	}
+	for i, w := range d.workers {
+		if err := w.Start(); err != nil {
+			d.workers = d.workers[:i]
+			return fmt.Errorf("start worker of %s: %w", workflows.TaskQueue(name), err)
+		}
+	}
+	return nil
+}
+
+// hostQueue is the same after every restart on one host.
+func hostQueue(name string) (string, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("name of this host: %w", err)
+	}
+	return workflows.TaskQueue(name) + "@" + host, nil
+}
+
+// settings are the activities' settings from the configuration.
+func settings(o Options) activities.Settings {
+	s := o.Settings
+	s.PollInterval, s.PollHold = o.Config.PollInterval, o.Config.PollHold
+	s.DeleteLimit = plan.DeleteLimit{Percent: o.Config.DeleteLimit.Percent, Objects: o.Config.DeleteLimit.Objects}
+	s.DeleteExtras = o.Config.Extras == config.ExtrasDelete
+	return s
+}
+
+// purge removes staged data that nobody came back for.
+func (d *Daemon) purge(ctx context.Context) {
+	t := time.NewTicker(time.Hour)
+	defer t.Stop()
+	for {
+		if err := d.staging.Purge(ctx, stagingAge); err != nil && ctx.Err() == nil {
+			d.log.WarnContext(ctx, "staging not purged", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// Client is the daemon's connection to Temporal.
+func (d *Daemon) Client() client.Client { return d.client }
+
+// Address is the host and port of Temporal.
+func (d *Daemon) Address() string { return d.address }
+
+// UIURL is the URL of the embedded Web UI, "" with an external Temporal.
+func (d *Daemon) UIURL() string { return d.uiURL }
+
+// Stop ends the workers, which finish what they are about for a few seconds,
+// then everything else. It may be called again.
+func (d *Daemon) Stop() {
+	if d.stop != nil {
+		d.stop()
+	}
+	for _, w := range d.workers {
+		w.Stop()
+	}
+	d.workers = nil
+	if d.client != nil {
+		d.client.Close()
+	}
+	if d.server != nil {
+		d.server.Stop()
+	}
+	if d.staging != nil {
+		if err := d.staging.Close(); err != nil {
+			d.log.Debug("staging not closed", "err", err)
+		}
+	}
+	d.client, d.server, d.staging = nil, nil, nil
+}
