@@ -24,7 +24,7 @@ func (c *Client) list(ctx context.Context, names ...string) ([]string, error) {
 		return nil, c.unexpected(http.MethodGet, "JSON that is not a list of names", names...)
 	}
 	for _, u := range urls {
-		if u == nil {
+		if u == nil || !strings.Contains(*u, "/") {
 			return nil, c.unexpected(http.MethodGet, "a list of names without URLs", names...)
 		}
 	}
