@@ -234,7 +234,7 @@ func (t *transfer) refused(resp *http.Response) error {
 	}
 	e := &APIError{
 		Method: t.request.Method, URL: shownFile(t.request.URL), Status: resp.StatusCode,
-		Message: clean(excerpt(body), nil, ""), RetryAfter: retryAfter(resp.Header, t.client.now()),
+		Message: storeMessage(body), RetryAfter: retryAfter(resp.Header, t.client.now()),
 	}
 	switch s := resp.StatusCode; {
 	case s == http.StatusForbidden || s == http.StatusUnauthorized:

@@ -19,6 +19,8 @@ const maxMessage = 300
 var (
 	htmlTitle = regexp.MustCompile(`(?is)<(?:title|h1)[^>]*>(.*?)</(?:title|h1)>`)
 	htmlTag   = regexp.MustCompile(`(?s)<[^>]*>`)
+	longCode  = regexp.MustCompile(`[A-Za-z0-9+/]{40,}={0,2}`)
+	plainHex  = regexp.MustCompile(`^[0-9a-f]+$`)
 	xmlCode   = regexp.MustCompile(`(?s)<Error>.*?<Code>([A-Za-z0-9.]{1,64})</Code>`)
 )
 
@@ -115,8 +117,8 @@ func stringsOf(raw json.RawMessage) string {
 // markupMessage is a page's title, or the code of a file store's XML. The rest
 // of such XML repeats the signature that was sent, so it is left alone.
 func markupMessage(body []byte) string {
-	if m := xmlCode.FindSubmatch(body); m != nil {
-		return string(m[1])
+	if code := storeMessage(body); code != "" {
+		return code
 	}
 	if m := htmlTitle.FindSubmatch(body); m != nil {
 		return html.UnescapeString(htmlTag.ReplaceAllString(string(m[1]), ""))
@@ -124,10 +126,20 @@ func markupMessage(body []byte) string {
 	return ""
 }
 
-// clean makes one short line of a server's words and takes out every string
-// that sent, the JSON body of the request, holds: a server may quote what it
-// does not like, and data bag items are secret. Words of the path stay.
+// clean makes one short line of a server's words. A server may quote what it
+// does not like, and data bag items are secret; so out goes every string that
+// sent, the JSON body of the request, holds, but for words of the path; all from
+// the beginning of a JSON object on; and what could be a signature or a key.
 func clean(message string, sent []byte, path string) string {
+	if before, _, found := strings.Cut(message, "{"); found {
+		message = before + "…"
+	}
+	message = longCode.ReplaceAllStringFunc(message, func(s string) string {
+		if plainHex.MatchString(s) {
+			return s // a checksum, or a policy revision's id
+		}
+		return "…"
+	})
 	for _, secret := range sentStrings(sent, path) {
 		message = strings.ReplaceAll(message, secret, "…")
 	}
@@ -190,6 +202,15 @@ func walkStrings(value any, visit func(string)) {
 			walkStrings(e, visit)
 		}
 	}
+}
+
+// storeMessage is the code in a file store's refusal, "" without one. Anything
+// else that a file store says may be a piece of a file.
+func storeMessage(body []byte) string {
+	if m := xmlCode.FindSubmatch(body); m != nil {
+		return string(m[1])
+	}
+	return ""
 }
 
 // licenseMessage is what the X-Ops-License header says about the license, ""

@@ -55,8 +55,6 @@ func networkHint(err error) string {
 		return fmt.Sprintf("the host name %q cannot be resolved: check the server URL and DNS", dns.Name)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there: check host, port, and that the server runs"
-	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return "the server speaks plain http on this port: check the server URL"
 	case strings.Contains(err.Error(), "malformed"):
 		return "check the server URL: something else than a web server listens there"
 	}
@@ -70,10 +68,10 @@ func isTLS(err error) bool {
 		authority x509.UnknownAuthorityError
 		name      x509.HostnameError
 		cert      x509.CertificateInvalidError
-		alert     tls.AlertError
+		record    tls.RecordHeaderError
 	)
 	return errors.Is(err, errPin) || errors.As(err, &verify) || errors.As(err, &authority) ||
-		errors.As(err, &name) || errors.As(err, &cert) || errors.As(err, &alert) ||
+		errors.As(err, &name) || errors.As(err, &cert) || errors.As(err, &record) ||
 		strings.Contains(err.Error(), "remote error: tls:")
 }
 
@@ -81,7 +79,10 @@ func tlsHint(err error, host string) string {
 	var authority x509.UnknownAuthorityError
 	var name x509.HostnameError
 	var cert x509.CertificateInvalidError
+	var record tls.RecordHeaderError
 	switch {
+	case errors.As(err, &record):
+		return "the server does not speak TLS on this port, plain http perhaps: check the server URL"
 	case errors.Is(err, errPin):
 		return "if the server's key was changed on purpose, set the pin to the new one; if not, somebody is in between"
 	case errors.As(err, &authority):
