@@ -1,0 +1,123 @@
+package harness
+
+import (
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chef-sync/chef-sync/internal/chef"
+	"github.com/chef-sync/chef-sync/internal/chefserver"
+)
+
+// Organization is the organization that [Chef] servers hold.
+const Organization = "acme"
+
+// SyncUser is the user that replicates; an admin of Organization.
+const SyncUser = "ec_sync_user"
+
+// ChefServer is an in-process Chef server with one organization.
+type ChefServer struct {
+	*chefserver.Server
+	URL     string
+	KeyFile string // of SyncUser
+
+	// Client speaks to Organization as SyncUser, and gives up on errors after
+	// milliseconds instead of seconds.
+	Client *chef.Client
+
+	http *httptest.Server
+}
+
+// Chef starts an in-process Chef server that ends with the test.
+func Chef(t testing.TB, o chefserver.Options) *ChefServer {
+	t.Helper()
+	private, public := Keypair(t)
+	s := &ChefServer{Server: chefserver.New(o), KeyFile: filepath.Join(t.TempDir(), SyncUser+".pem")}
+	if err := os.WriteFile(s.KeyFile, []byte(private), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CreateOrganization(Organization, "Acme"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CreateUser(SyncUser, []byte(public)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AddMember(Organization, SyncUser, true); err != nil {
+		t.Fatal(err)
+	}
+	s.http = httptest.NewServer(s)
+	t.Cleanup(s.http.Close)
+	s.URL = s.http.URL
+	s.Client = NewClient(t, s.URL, Organization, SyncUser, s.KeyFile)
+	return s
+}
+
+// NewClient returns a client that gives up on errors after milliseconds.
+func NewClient(t testing.TB, url, org, user, keyFile string) *chef.Client {
+	t.Helper()
+	key, err := chef.ReadKey(keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := chef.New(chef.Options{
+		URL: url, Organization: org, User: user, Key: key, Backoff: time.Millisecond, Timeout: 20 * time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// Diff compares what two in-process servers hold, without going through their
+// APIs or our client. It returns one line per difference: objects that are
+// missing or not equal, and cookbooks on the second whose files are not all
+// there and intact.
+func Diff(t testing.TB, primary, replica *ChefServer) []string {
+	t.Helper()
+	want, have := snapshot(t, primary), snapshot(t, replica)
+	var out []string
+	for _, path := range slices.Sorted(maps.Keys(want.Objects)) {
+		switch got, ok := have.Objects[path]; {
+		case strings.HasPrefix(path, "/clients/"):
+		case !ok:
+			out = append(out, path+": missing on the replica")
+		case got != want.Objects[path]:
+			out = append(out, fmt.Sprintf("%s:\n\tprimary %s\n\treplica %s", path, want.Objects[path], got))
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(have.Objects)) {
+		if _, ok := want.Objects[path]; !ok && !strings.HasPrefix(path, "/clients/") {
+			out = append(out, path+": only on the replica")
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(have.Cookbooks)) {
+		if !have.Cookbooks[path].Complete() {
+			out = append(out, path+": incomplete on the replica")
+		}
+	}
+	return out
+}
+
+// CheckInSync fails the test unless [Diff] finds nothing.
+func CheckInSync(t testing.TB, primary, replica *ChefServer) {
+	t.Helper()
+	if diff := Diff(t, primary, replica); len(diff) > 0 {
+		t.Errorf("the servers differ in %d objects:\n%s", len(diff), strings.Join(diff[:min(len(diff), 20)], "\n"))
+	}
+}
+
+func snapshot(t testing.TB, s *ChefServer) *chefserver.Snapshot {
+	t.Helper()
+	snap, err := s.Snapshot(Organization)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snap
+}
