@@ -247,14 +247,7 @@ func hexMD5(s string) string { h := md5.Sum([]byte(s)); return hex.EncodeToStrin
 // putFile uploads to a presigned URL.
 func (f *fixture) putFile(url, sum, content string) *answered {
 	f.t.Helper()
-	r, err := http.NewRequestWithContext(f.t.Context(), "PUT", url, strings.NewReader(content))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	raw, _ := hex.DecodeString(sum)
-	r.Header.Set("Content-MD5", base64.StdEncoding.EncodeToString(raw))
-	r.Header.Set("Content-Type", "application/x-binary")
-	return f.send(r)
+	return f.send(f.fileRequest(url, sum, content))
 }
 
 // sandbox asks for uploads and returns the sandbox's path and the URLs.
@@ -302,4 +295,12 @@ func manifest(name, version string, frozen bool, files ...string) string {
 	return fmt.Sprintf(`{"name":"%[1]s-%[2]s","cookbook_name":%[1]q,"version":%[2]q,"chef_type":"cookbook_version",`+
 		`"json_class":"Chef::CookbookVersion","frozen?":%[3]t,"metadata":{"name":%[1]q,"version":%[2]q},"all_files":[%[4]s]}`,
 		name, version, frozen, strings.Join(list, ","))
+}
+
+func base64MD5(sum string) string {
+	raw, err := hex.DecodeString(sum)
+	if err != nil {
+		panic(err)
+	}
+	return base64.StdEncoding.EncodeToString(raw)
 }
