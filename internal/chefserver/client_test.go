@@ -304,3 +304,5 @@ func base64MD5(sum string) string {
 	}
 	return base64.StdEncoding.EncodeToString(raw)
 }
+
+func newReader(s string) io.Reader { return strings.NewReader(s) }

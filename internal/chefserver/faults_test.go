@@ -175,7 +175,7 @@ func TestConcurrentUpload(t *testing.T) {
 		r.Header, r.ContentLength = probe.Header, 4
 		go func() { first <- f.send(r) }()
 		<-body.started
-		for f.inFlight() == 0 {
+		for f.uploading(sum) == 0 {
 			time.Sleep(time.Millisecond)
 		}
 		want := map[bool]int{false: 204, true: 500}[fails]
@@ -187,6 +187,13 @@ func TestConcurrentUpload(t *testing.T) {
 			t.Errorf("fails=%t: %+v", fails, st)
 		}
 	}
+}
+
+func (f *fixture) uploading(sum string) int {
+	files := f.s.organization("acme").files
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	return files.uploading[sum]
 }
 
 func (f *fixture) fileRequest(url, sum, content string) *http.Request {
