@@ -1,0 +1,1 @@
+default['base']['limits']['nofile'] = 65_536

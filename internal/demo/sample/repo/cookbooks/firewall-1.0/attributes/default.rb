@@ -1,0 +1,2 @@
+default['firewall']['open'] = [22]
+default['firewall']['log_dropped'] = false

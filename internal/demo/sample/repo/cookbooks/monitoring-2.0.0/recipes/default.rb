@@ -1,0 +1,5 @@
+package 'prometheus-node-exporter'
+
+service 'prometheus-node-exporter' do
+  action %i(enable start)
+end

@@ -1,0 +1,14 @@
+package 'ntp' do
+  action :remove
+end
+
+package 'chrony'
+
+template '/etc/chrony/chrony.conf' do
+  source 'chrony.conf.erb'
+  notifies :restart, 'service[chrony]'
+end
+
+service 'chrony' do
+  action %i(enable start)
+end

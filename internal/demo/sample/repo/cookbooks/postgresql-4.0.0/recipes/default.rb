@@ -1,0 +1,1 @@
+include_recipe 'postgresql::server'

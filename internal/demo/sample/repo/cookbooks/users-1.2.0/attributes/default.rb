@@ -1,0 +1,2 @@
+default['users']['groups'] = %w(sysadmin)
+default['users']['shell'] = '/bin/bash'
