@@ -27,7 +27,8 @@
 // unknown routes. Permissions are the ones a fresh organization has, by role:
 // superuser, admin, member, client, validator. Passwords are checked for form
 // and forgotten. Nothing survives the process. Requests signed by the web UI
-// key (X-Ops-Request-Source) are treated like all others.
+// key (X-Ops-Request-Source) are treated like all others. A kept connection
+// stays usable after an error of the file store, which it does not on bookshelf.
 //
 // The comments cite the statements of the Chef Infra Server documentation,
 // https://docs.chef.io/server/api_chef_server/, and name erchef where its

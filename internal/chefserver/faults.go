@@ -178,13 +178,17 @@ func Delay(d time.Duration) Effect {
 
 // CutBefore cuts the connection without serving the request.
 func CutBefore() Effect {
-	return Effect{before: func(*request) *reply { panic(http.ErrAbortHandler) }}
+	return answer(func() *reply {
+		p := newReply(0, "", nil)
+		p.abort = true
+		return p
+	})
 }
 
 // CutAfter serves the request and cuts the connection without an answer: the
 // write is done and its acknowledgement is lost.
 func CutAfter() Effect {
-	return Effect{after: func(*request, *reply) { panic(http.ErrAbortHandler) }}
+	return Effect{after: func(_ *request, p *reply) { p.abort = true }}
 }
 
 // CutBody sends the first n bytes of the body and cuts the connection;

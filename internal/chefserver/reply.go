@@ -32,7 +32,9 @@ type reply struct {
 	// cutAt, when not negative, is the number of body bytes after which the
 	// connection is cut although Content-Length promised the whole.
 	cutAt int
-	// created and wrote are for the statistics, see Stats.
+	// abort withholds the answer and cuts the connection.
+	abort bool
+	// wrote is the path of the object that was written, see Stats.Writes.
 	wrote string
 }
 
@@ -85,8 +87,11 @@ var gzipWriters = sync.Pool{New: func() any {
 }}
 
 // send writes the answer. It panics with http.ErrAbortHandler when the
-// connection is to be cut in the middle of the body.
+// connection is to be cut.
 func (p *reply) send(w http.ResponseWriter, r *http.Request) {
+	if p.abort {
+		panic(http.ErrAbortHandler)
+	}
 	h := w.Header()
 	for k, v := range p.header {
 		h[k] = v

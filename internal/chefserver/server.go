@@ -86,13 +86,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		if p := e.before(req); p != nil {
-			s.stats.count(req, p)
+			s.stats.count(req, "fault", p)
 			p.send(w, r)
 			return
 		}
 	}
 	p := s.answer(req)
-	s.stats.count(req, p)
+	route := "unknown"
+	if req.route != nil {
+		route = req.route.pattern
+	}
+	s.stats.count(req, route, p)
 	for _, e := range hits {
 		if e.after != nil {
 			e.after(req, p)

@@ -221,3 +221,41 @@ func BenchmarkGetRole(b *testing.B) {
 		}
 	}
 }
+
+// TestRestoreBackup: what was written since is gone, and a cursor from then
+// cannot be served.
+func TestRestoreBackup(t *testing.T) {
+	f := newFixture(t, Options{Feed: true})
+	sum := f.upload("kept")[0]
+	f.acme(f.root, "PUT", "/cookbooks/c/1.0.0", manifest("c", "1.0.0", false, "files/x="+sum)).want(201, "")
+	f.acme(f.root, "POST", "/data", `{"name":"b"}`).want(201, "")
+	f.acme(f.root, "POST", "/data/b", `{"id":"i","n":1}`).want(201, "")
+	before := f.snapshot()
+	b, err := f.s.Backup("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	epoch := f.acme(f.joe, "GET", "/updated_since?seq=0", "").header.Get("X-Chef-Sync-Epoch")
+	for range 2 {
+		f.acme(f.root, "PUT", "/data/b/i", `{"n":2}`).want(200, "")
+		f.acme(f.root, "DELETE", "/cookbooks/c/1.0.0", "").want(200, "")
+		f.acme(f.root, "POST", "/roles", `{"name":"late"}`).want(201, "")
+		if err := f.s.RestoreBackup("acme", b); err != nil {
+			t.Fatal(err)
+		}
+		after := f.snapshot()
+		if !maps.Equal(before.Objects, after.Objects) || !after.Cookbooks["/cookbooks/c/1.0.0"].Complete() || before.GUID != after.GUID {
+			t.Fatalf("restored\n got %v\nwant %v", after, before)
+		}
+		got := f.acme(f.joe, "GET", "/updated_since?seq=4", "").want(410, "")
+		if e := got.header.Get("X-Chef-Sync-Epoch"); e == epoch || e == "" || got.header.Get("X-Chef-Sync-Head") != "3" {
+			t.Fatalf("headers after the restore: %v", got.header)
+		}
+	}
+	if _, err := f.s.RecreateOrganization("acme"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.s.RestoreBackup("acme", b); err == nil {
+		t.Error("the backup of another organization was restored")
+	}
+}

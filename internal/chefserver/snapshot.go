@@ -3,6 +3,7 @@ package chefserver
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Snapshot is everything in one organization at one moment, independent of the
@@ -86,5 +87,54 @@ func noOrganization(name string) error {
 func (d *Snapshot) documents(prefix string, m map[string]*document) {
 	for name, doc := range m {
 		d.Objects[prefix+name] = string(doc.canon)
+	}
+}
+
+// dumpCookbooks adds the cookbook versions to a Snapshot.
+func dumpCookbooks(o *organization, d *Snapshot) {
+	for name, versions := range o.cookbooks {
+		for n, v := range versions {
+			path := versionPath(name, n)
+			cv := CookbookVersion{
+				Name: name, Version: n.String(), Frozen: v.frozen,
+				Metadata: string(canonical(v.manifest.vals["metadata"])),
+				Linked:   len(v.links) == len(manifestSums(v.manifest)),
+			}
+			fileLists(v.manifest, func(_ string, files []any) {
+				for _, f := range files {
+					cv.Files = append(cv.Files, dumpFile(o.files, f.(*object)))
+				}
+			})
+			slices.SortFunc(cv.Files, func(a, b CookbookFile) int {
+				return strings.Compare(a.Path+"\x00"+a.Specificity, b.Path+"\x00"+b.Specificity)
+			})
+			d.Cookbooks[path] = cv
+			d.Objects[path] = cv.canonical()
+		}
+	}
+}
+
+// canonical shows what makes two cookbook versions equal.
+func (v CookbookVersion) canonical() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `{"files":[`)
+	for i, f := range v.Files {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(canonical(newObject("checksum", f.MD5, "path", f.Path, "specificity", f.Specificity)))
+	}
+	fmt.Fprintf(&b, `],"frozen?":%t,"metadata":%s}`, v.Frozen, v.Metadata)
+	return b.String()
+}
+
+func dumpFile(files *fileStore, f *object) CookbookFile {
+	sum := f.str("checksum")
+	data, stored := files.get(sum)
+	_, registered := files.rows[sum]
+	return CookbookFile{
+		Path: f.str("path"), Specificity: f.str("specificity"), MD5: sum,
+		Registered: registered, Stored: stored,
+		Intact: stored && md5Hex(data) == strings.ToLower(sum),
 	}
 }

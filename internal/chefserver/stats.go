@@ -13,7 +13,8 @@ type Stats struct {
 	// "PUT /bookshelf/FILE" and "GET /bookshelf/FILE", unknown routes under
 	// "GET unknown". A request that a fault answered counts under "GET fault".
 	Requests map[string]int
-	// Statuses counts the answers by status.
+	// Statuses counts the answers by status, as they were before a fault
+	// changed or withheld them. Connections cut before serving count as 0.
 	Statuses map[int]int
 	// Writes counts the accepted POST, PUT and DELETE of objects by
 	// organization and path, such as "acme/roles/web", whether or not they
@@ -84,15 +85,9 @@ func (c *counters) uploads(n int) {
 
 // count notes an answer. It is called before the answer is sent, so that a test
 // that has read an answer finds it counted.
-func (c *counters) count(r *request, p *reply) {
+func (c *counters) count(r *request, route string, p *reply) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	route := "fault"
-	if r.route != nil {
-		route = r.route.pattern
-	} else if p.status == http.StatusNotFound {
-		route = "unknown"
-	}
 	c.stats.Requests[r.http.Method+" "+route]++
 	c.stats.Statuses[p.status]++
 	if r.org == nil {
