@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// UploadFile brings the file with the given MD5, in hex, to the URL that a
+// UploadFile brings the file whose MD5 is checksum, in hex, to the URL that a
 // [Sandbox] gave, and may be repeated. open is called once per try, and what it
 // returns is closed; it has to give size bytes of that MD5, or the upload fails
 // with [ErrChecksum]. [ErrURLExpired] means that a new sandbox is needed,
@@ -24,20 +24,20 @@ import (
 //
 // A transfer fails if no byte moves for [Options.Timeout]; it may take any time
 // as a whole. It takes one of the [Options.Parallel] slots.
-func (c *Client) UploadFile(ctx context.Context, url, md5 string, size int64, open func() (io.ReadCloser, error)) error {
-	sum, err := hex.DecodeString(md5)
-	if err != nil || len(sum) != 16 {
-		return invalid("%q is not an MD5", md5)
+func (c *Client) UploadFile(ctx context.Context, to, checksum string, size int64, open func() (io.ReadCloser, error)) error {
+	sum, err := hex.DecodeString(checksum)
+	if err != nil || len(sum) != md5.Size {
+		return invalid("%q is not an MD5", checksum)
 	}
-	u, err := c.fileURL(http.MethodPut, url)
+	u, err := c.fileURL(http.MethodPut, to)
 	if err != nil {
 		return err
 	}
 	return c.retryFile(ctx, func(attempt int) error { return c.upload(ctx, u, sum, size, open, attempt) })
 }
 
-// DownloadFile reads a file, checks that it has the given MD5, in hex, and
-// returns how many bytes it wrote to w. After an error w may hold some, which
+// DownloadFile reads a file from its URL in a [Manifest], checks that its MD5 is
+// checksum, in hex, and returns how many bytes it wrote to w. After an error w may hold some, which
 // are then worth nothing: truncate before trying again. Tries that brought no
 // byte are repeated here, others are not.
 //
@@ -48,19 +48,19 @@ func (c *Client) UploadFile(ctx context.Context, url, md5 string, size int64, op
 // A transfer fails if no byte moves for [Options.Timeout]. It takes one of the
 // [Options.Parallel] slots, also while w blocks: w must not wait for another
 // request of this client.
-func (c *Client) DownloadFile(ctx context.Context, url, md5 string, w io.Writer) (int64, error) {
-	md5 = strings.ToLower(md5)
-	if !isMD5(md5) {
-		return 0, invalid("%q is not an MD5", md5)
+func (c *Client) DownloadFile(ctx context.Context, from, checksum string, w io.Writer) (int64, error) {
+	sum := strings.ToLower(checksum)
+	if !isMD5(sum) {
+		return 0, invalid("%q is not an MD5", checksum)
 	}
-	u, err := c.fileURL(http.MethodGet, url)
+	u, err := c.fileURL(http.MethodGet, from)
 	if err != nil {
 		return 0, err
 	}
 	var n int64
 	err = c.retryFile(ctx, func(attempt int) error {
 		var tryErr error
-		n, tryErr = c.download(ctx, u, md5, w, attempt)
+		n, tryErr = c.download(ctx, u, sum, w, attempt)
 		if tryErr != nil && n > 0 {
 			return finalError{tryErr}
 		}
