@@ -16,8 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-
-
 func TestRequestOnTheWire(t *testing.T) {
 	var got *http.Request
 	var body []byte
