@@ -1,0 +1,131 @@
+package ctl
+
+import (
+	"context"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+const (
+	program = "chef-sync-ctl"
+
+	// envConfig names the configuration file.
+	envConfig = "CHEF_SYNC_CONFIG"
+)
+
+// The names of the global flags.
+const (
+	flagConfig    = "config"
+	flagReplica   = "replica"
+	flagAddress   = "address"
+	flagNamespace = "namespace"
+	flagOutput    = "output"
+	flagNoColor   = "no-color"
+)
+
+// Run runs one command and returns the exit code. args begin with the name of
+// the program. It returns when the command is done or ctx ends.
+func (a *App) Run(ctx context.Context, args []string) int {
+	app := a.cli()
+	return report(a.Stderr, app.RunContext(ctx, arrange(app, args)))
+}
+
+// cli is the command line. Every run makes a new one, as the library keeps state
+// in it.
+func (a *App) cli() *cli.App {
+	app := &cli.App{
+		Name:            program,
+		HelpName:        program,
+		Usage:           "watch and steer chef-sync on a replica",
+		UsageText:       program + " [global options] COMMAND [options] [ORG]",
+		Description:     appHelp,
+		Version:         a.Version,
+		HideHelpCommand: true,
+		Reader:          a.Stdin,
+		Writer:          a.Stdout,
+		ErrWriter:       a.Stderr,
+		ExitErrHandler:  func(*cli.Context, error) {}, // Run reports
+		OnUsageError:    usageError,
+		Flags:           globalFlags(a.DefaultConfig),
+		Action:          noCommand,
+		Commands: []*cli.Command{
+			a.statusCommand(), a.unsyncedCommand(),
+			a.startCommand(), a.stopCommand(), a.syncNowCommand(),
+			a.approveCommand(), a.forgetCommand(), a.removeCommand(),
+			a.versionCommand(),
+		},
+	}
+	for _, c := range app.Commands {
+		c.OnUsageError = usageError
+		c.HideHelpCommand = true
+	}
+	return app
+}
+
+func globalFlags(defaultConfig string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: flagConfig, Aliases: []string{"c"}, Usage: "read the configuration from `FILE` (default: $" + envConfig + ", else " + defaultConfig + ")"},
+		&cli.StringFlag{Name: flagReplica, Usage: "steer the replica called `NAME` (default: the setting name); with --address no configuration is needed, and ORG is the destination"},
+		&cli.StringFlag{Name: flagAddress, Usage: "reach Temporal at `HOST:PORT` (default: the configuration, else TEMPORAL_ADDRESS or the Temporal profile, else the server inside ec-syncd)"},
+		&cli.StringFlag{Name: flagNamespace, Usage: "use the Temporal namespace `NAME` (default: as for --address)"},
+		&cli.StringFlag{Name: flagOutput, Aliases: []string{"o"}, Value: outputTable, Usage: "print a table or json, `FORMAT`"},
+		&cli.BoolFlag{Name: flagNoColor, Usage: "print no colours; there are none either without a terminal, or with NO_COLOR set"},
+	}
+}
+
+// appHelp is the text of --help.
+const appHelp = `A pair is an organization on the primary and the one on this replica that is kept
+equal to it. Each command that takes ORG means the pair that writes ORG, or else
+the one that reads it. Options may stand before and after ORG.
+
+How is everything?              ` + program + ` sync-status
+What could not be copied, why?  ` + program + ` unsynced-objects acme
+Begin, or go on                 ` + program + ` sync-start acme
+Stop writing to the replica     ` + program + ` sync-stop acme --reason 'restoring a backup'
+For scripts                     ` + program + ` sync-status --output json
+More on a command               ` + program + ` sync-status --help
+
+Exit codes:
+
+` + exitCodes
+
+// usageError is what the library found wrong with the command line.
+func usageError(c *cli.Context, err error, _ bool) error {
+	return unusable(commandName(c), "%w", err)
+}
+
+// commandName is the command of c; "" for none.
+func commandName(c *cli.Context) string {
+	if c.Command == nil || c.Command.Name == program {
+		return ""
+	}
+	return c.Command.Name
+}
+
+// noCommand runs when no command was named, or one that there is not.
+func noCommand(c *cli.Context) error {
+	if !c.Args().Present() {
+		return cli.ShowAppHelp(c)
+	}
+	name := c.Args().First()
+	if name == "help" {
+		return helpFor(c, c.Args().Get(1))
+	}
+	var names []string
+	for _, known := range c.App.Commands {
+		names = append(names, known.Name)
+	}
+	return unusable("", "there is no command %q; there are %s", name, strings.Join(names, ", "))
+}
+
+// helpFor is help COMMAND.
+func helpFor(c *cli.Context, command string) error {
+	if command == "" {
+		return cli.ShowAppHelp(c)
+	}
+	if c.App.Command(command) == nil {
+		return unusable("", "there is no command %q", command)
+	}
+	return cli.ShowCommandHelp(c, command)
+}

@@ -1,0 +1,112 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.temporal.io/api/serviceerror"
+)
+
+// The exit codes of chef-sync-ctl. Scripts and monitoring rely on them: they
+// are never given another meaning.
+const (
+	ExitOK          = 0 // what was asked for is done, and nothing needs a person
+	ExitLook        = 1 // answered, and there is something to look at
+	ExitUsage       = 2 // the command line or the configuration is wrong; nothing was done
+	ExitUnreachable = 3 // Temporal, or the ec-syncd that has to answer, cannot be reached
+	ExitNotDone     = 4 // not done, or not known to be done
+)
+
+// exitCodes is the part of --help about them.
+const exitCodes = `0  what was asked for is done, and nothing needs a person
+1  answered, and there is something to look at: unsynced objects, or a pair that
+   is halted, waiting, not answering, or configured and not running
+2  the command line or the configuration is wrong; nothing was done
+3  Temporal, or the ec-syncd that has to answer, cannot be reached
+4  not done, or not known to be done: the pair does not run, has nothing to
+   approve, did not stop in time, or you said no`
+
+// A failure is an error with its exit code and the command that helps.
+type failure struct {
+	code int
+	err  error
+	hint string // lines of commands; "" if there is none
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// fail makes a failure of a message.
+func fail(code int, hint, format string, args ...any) error {
+	return &failure{code: code, hint: hint, err: fmt.Errorf(format, args...)}
+}
+
+// errLook ends a command that has answered, with ExitLook and no further word.
+var errLook = errors.New("something to look at")
+
+// report prints an error for people and returns its exit code.
+func report(w io.Writer, err error) int {
+	var f *failure
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.Is(err, errLook):
+		return ExitLook
+	case errors.As(err, &f):
+		fmt.Fprintln(w, "error: "+clean(f.Error()))
+		tryLines(w, f.hint)
+		return f.code
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "error: interrupted")
+		return ExitNotDone
+	default:
+		fmt.Fprintln(w, "error: "+clean(err.Error()))
+		return ExitNotDone
+	}
+}
+
+// tryLines prints what helps, one command in each line.
+func tryLines(w io.Writer, hint string) {
+	for line := range strings.Lines(hint) {
+		fmt.Fprintln(w, "  try: "+clean(strings.TrimSpace(line)))
+	}
+}
+
+// unusable is a command line that cannot be followed.
+func unusable(command, format string, args ...any) error {
+	return fail(ExitUsage, strings.TrimSpace(program+" "+command)+" --help", format, args...)
+}
+
+// temporalFailure explains what Temporal answered to what was tried. It returns
+// nil for nil, and a failure as it is.
+func (t Target) temporalFailure(tried string, err error) error {
+	var (
+		f         *failure
+		namespace *serviceerror.NamespaceNotFound
+		denied    *serviceerror.PermissionDenied
+	)
+	where := fmt.Sprintf("Temporal at %s (%s), namespace %s", t.Address, t.From, t.Namespace)
+	switch {
+	case err == nil || errors.As(err, &f) || errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &namespace):
+		return fail(ExitUsage, "temporal operator namespace list --address "+t.Address+"\n"+program+" --namespace NAME …",
+			"%s: %s: there is no such namespace", tried, where)
+	case errors.As(err, &denied):
+		return fail(ExitUnreachable, "temporal workflow list --address "+t.Address+" --namespace "+t.Namespace,
+			"%s: %s refuses: %w; are the API key and certificates of its profile set?", tried, where, err)
+	default:
+		return fail(ExitUnreachable, t.help(), "%s: %s does not answer: %w", tried, where, err)
+	}
+}
+
+// help is what an operator does about a Temporal that cannot be reached.
+func (t Target) help() string {
+	if t.Embedded {
+		return "systemctl status ec-syncd    # Temporal runs inside ec-syncd\n" + t.Daemon
+	}
+	return "temporal operator cluster health --address " + t.Address + "\n" + program + " --address HOST:PORT …"
+}

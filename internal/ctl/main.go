@@ -1,0 +1,105 @@
+package ctl
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"runtime/debug"
+	"time"
+
+	"go.temporal.io/sdk/contrib/envconfig"
+	"golang.org/x/term"
+
+	"github.com/chef-sync/chef-sync/internal/config"
+)
+
+// App is chef-sync-ctl with everything of the outside world that it uses. All
+// fields are required, except those whose zero value has a meaning.
+type App struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+
+	// Terminal says which of the three are terminals. A question is asked only on
+	// one, colours and the clearing of --watch appear only there.
+	Terminal Terminal
+
+	// Connect reaches Temporal.
+	Connect func(context.Context, Target) (Temporal, error)
+
+	Now func() time.Time
+
+	// Sleep waits for d, or returns the error of ctx if that ends before.
+	Sleep func(ctx context.Context, d time.Duration) error
+
+	// Env is the environment: CHEF_SYNC_CONFIG, NO_COLOR and Temporal's own.
+	Env envconfig.EnvLookup
+
+	// DefaultConfig is read if no other configuration is named.
+	DefaultConfig string
+
+	// Identity is who signals workflows, as their history shows it. "" leaves it
+	// to the SDK: process and host.
+	Identity string
+
+	Version string
+}
+
+// Terminal says what an operator looks at.
+type Terminal struct{ In, Out bool }
+
+// Main runs chef-sync-ctl with the real world and returns the exit code. args
+// begin with the name of the program.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &App{
+		Stdin: stdin, Stdout: stdout, Stderr: stderr,
+		Terminal:      Terminal{In: isTerminal(stdin), Out: isTerminal(stdout)},
+		Connect:       Dial,
+		Now:           time.Now,
+		Sleep:         sleep,
+		Env:           envconfig.EnvLookupOS,
+		DefaultConfig: config.DefaultFile,
+		Identity:      identity(),
+		Version:       version(),
+	}
+	return a.Run(ctx, args)
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor is small
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// identity names the operator in the history of workflows.
+func identity() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("chef-sync-ctl %s@%s", u.Username, host)
+}
+
+// version is what the Go toolchain recorded of the source.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,207 @@
+package ctl
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/workflows"
+)
+
+// The states of a pair that are not a workflows.Mode.
+const (
+	stateNotStarted = "not started" // Temporal never heard of it
+	stateRemoved    = "removed"     // by an operator
+	stateStopping   = "stopping"    // stopped, and the batch under way is finished
+	stateNoAnswer   = "no answer"   // runs, and no worker says how it is
+)
+
+// Row is a pair in the answer of sync-status. A null means not known, or never.
+type Row struct {
+	Organization string `json:"organization"` // the destination
+	Source       string `json:"source,omitempty"`
+	Replica      string `json:"replica"`
+	WorkflowID   string `json:"workflow_id"`
+	Configured   bool   `json:"configured"` // also where no configuration was read
+
+	// State is a mode of the workflow, or one of: not started, stopping, removed,
+	// no answer, or how the workflow ended.
+	State string     `json:"state"`
+	Since *time.Time `json:"since"`
+
+	// Attention says that the pair needs a person; sync-status then ends with 1.
+	Attention bool `json:"attention"`
+
+	Feed   string `json:"feed,omitempty"`
+	Cursor string `json:"cursor,omitempty"`
+
+	// Behind is how many changes are known to follow.
+	Behind *int64 `json:"behind"`
+
+	// Compared and ToCompare are the progress of a full comparison.
+	Compared  *int `json:"compared,omitempty"`
+	ToCompare *int `json:"to_compare,omitempty"`
+
+	// LastSync is when the replica was last known to be equal up to Cursor, and
+	// LagSeconds how long ago that is.
+	LastSync   *time.Time `json:"last_sync"`
+	LagSeconds *int64     `json:"lag_seconds"`
+
+	// NextSync is when the feed is looked at next; the present if that is now.
+	NextSync *time.Time `json:"next_sync"`
+
+	Unsynced *int   `json:"unsynced"`
+	Extras   int    `json:"extras"` // objects that only the replica has
+	Reason   string `json:"reason,omitempty"`
+	Hint     string `json:"hint,omitempty"` // commands, one in each line
+
+	// Problem is what the present attempt to poll or copy meets; it may pass.
+	Problem string `json:"problem,omitempty"`
+
+	Counters *workflows.Counters `json:"counters"`
+}
+
+// facts are all that is known of a pair.
+type facts struct {
+	pair       object.Pair
+	configured bool
+	execution  *Execution        // nil: Temporal knows none
+	status     *workflows.Status // nil: not answered
+	worker     worker
+	now        time.Time
+}
+
+// row makes a Row of what is known.
+//
+//	execution  status    state
+//	none       -         not started
+//	ended      -         removed, terminated, failed, …
+//	runs       none      no answer; what Temporal itself knows of Poll
+//	runs       answered  the mode; stopped with activities pending is stopping
+func (f facts) row() Row {
+	r := Row{
+		Organization: f.pair.Destination, Source: f.pair.Source, Replica: f.pair.Replica,
+		WorkflowID: f.pair.WorkflowID(), Configured: f.configured,
+	}
+	switch {
+	case f.execution == nil:
+		r.State, r.Attention = stateNotStarted, f.configured
+		r.Hint = program + " sync-start " + f.pair.Destination
+		return r
+	case !f.execution.Running():
+		r.State, r.Attention = endedState(f.execution.Status), f.configured
+		r.Since = moment(f.execution.Closed)
+		r.Hint = program + " sync-start " + f.pair.Destination
+		return r
+	case f.status == nil:
+		f.unanswered(&r)
+	default:
+		f.answered(&r)
+	}
+	f.polling(&r)
+	if r.LastSync != nil {
+		lag := int64(f.now.Sub(*r.LastSync) / time.Second)
+		r.LagSeconds = &lag
+	}
+	return r
+}
+
+// endedState names how a workflow ended.
+func endedState(s enums.WorkflowExecutionStatus) string {
+	if s == enums.WORKFLOW_EXECUTION_STATUS_COMPLETED {
+		return stateRemoved
+	}
+	return strings.ToLower(s.String())
+}
+
+// unanswered fills in a row of a pair whose worker does not answer.
+func (f facts) unanswered(r *Row) {
+	r.State, r.Attention = stateNoAnswer, true
+	r.Reason, r.Hint = f.worker.trouble()
+	if f.execution.TaskAttempt > 1 {
+		r.Problem = fmt.Sprintf("the worker has failed to run the workflow %d times", f.execution.TaskAttempt-1)
+	}
+	if p := f.execution.Poll; p.UpToDate() {
+		r.LastSync = moment(p.Beat.LastPoll)
+	}
+}
+
+// answered fills in a row from the pair's own words.
+func (f facts) answered(r *Row) {
+	s := f.status
+	r.Source = s.Pair.Source
+	r.State, r.Since = string(s.Mode), moment(s.Since)
+	if s.Mode == workflows.ModeStopped && len(f.execution.Copying) > 0 {
+		r.State = stateStopping
+	}
+	r.Attention = s.Mode == workflows.ModeHalted || s.Mode == workflows.ModeWaiting || s.Unsynced > 0
+	r.Feed, r.Cursor = s.Feed, s.Cursor.Position
+	r.Unsynced, r.Extras = &s.Unsynced, s.Extras
+	r.Reason, r.Hint = s.Reason, s.Hint
+	r.Counters = &s.Counters
+	r.LastSync = moment(s.LastSync)
+	if s.Survey != nil {
+		r.Compared, r.ToCompare = &s.Survey.Offset, &s.Survey.Total
+	}
+	if s.Unsynced > 0 && r.Hint == "" {
+		r.Hint = program + " unsynced-objects " + f.pair.Destination
+	}
+	if f.following() {
+		f.behind(r)
+	}
+}
+
+// following reports whether the pair has compared everything and holds a place
+// in the feed.
+func (f facts) following() bool {
+	return f.status != nil && f.status.Survey == nil && !f.status.Cursor.IsZero()
+}
+
+// behind joins what the workflow knew at its last page with what the polls since
+// then found. A poll that is up to date is a synchronization: there was nothing
+// to do.
+func (f facts) behind(r *Row) {
+	behind := f.status.Behind
+	p := f.execution.Poll
+	if p != nil && p.Beat.LastPoll.After(f.status.LastSync) {
+		r.LastSync = moment(p.Beat.LastPoll)
+		behind = 0
+	}
+	if p != nil && p.Beat.Fails > 0 || f.status.Mode == workflows.ModeWaiting || behind < 0 {
+		return
+	}
+	r.Behind = &behind
+}
+
+// polling fills in what the pending activities tell.
+func (f facts) polling(r *Row) {
+	e := f.execution
+	switch r.State {
+	case string(workflows.ModeStopped), string(workflows.ModeHalted), stateStopping:
+		return
+	case stateNoAnswer: // what is planned will not happen
+	default:
+		switch {
+		case e.Poll != nil && e.Poll.Next.After(f.now):
+			r.NextSync = moment(e.Poll.Next)
+		case e.Poll != nil, len(e.Copying) > 0:
+			r.NextSync = moment(f.now)
+		}
+	}
+	switch {
+	case e.Poll != nil && e.Poll.Beat.Fails > 0:
+		r.Problem = fmt.Sprintf("poll failed %s: %s", times(e.Poll.Beat.Fails), e.Poll.Beat.Problem)
+	case e.Problem != "":
+		r.Problem = e.Problem
+	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times in a row", n)
+}

@@ -1,0 +1,186 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/workflows"
+)
+
+const (
+	// dialTimeout is how long Temporal may take to greet.
+	dialTimeout = 5 * time.Second
+
+	// callTimeout bounds one call, with the retries that the SDK makes.
+	callTimeout = 10 * time.Second
+
+	// queryTimeout is short: a worker that runs answers in milliseconds, and
+	// without one Temporal would make the operator wait for nothing.
+	queryTimeout = 3 * time.Second
+)
+
+// Dial connects to Temporal. It returns an error if it does not answer within
+// seconds.
+func Dial(ctx context.Context, t Target) (Temporal, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	o := t.Options
+	o.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler))
+	c, err := client.DialContext(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &sdk{client: c, namespace: t.Namespace}, nil
+}
+
+// sdk is Temporal over the SDK's client.
+type sdk struct {
+	client    client.Client
+	namespace string
+}
+
+func (s *sdk) Close() { s.client.Close() }
+
+func (s *sdk) SignalWithStart(ctx context.Context, in Start) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	o := client.StartWorkflowOptions{
+		ID:            in.Pair.WorkflowID(),
+		TaskQueue:     workflows.TaskQueue(in.Pair.Replica),
+		StaticSummary: workflows.StaticSummary(in.Pair),
+	}
+	if in.Options.SearchAttributes {
+		o.TypedSearchAttributes = startAttributes(in.Pair)
+	}
+	_, err := s.client.SignalWithStartWorkflow(ctx, o.ID, in.Signal, workflows.Signal{}, o,
+		workflows.Name, workflows.SyncInput{Pair: in.Pair, Options: in.Options})
+	return err
+}
+
+// The search attributes that are known before a worker runs the workflow, which
+// then sets all of workflows.SearchAttributes.
+const (
+	attrOrganization = "ChefSyncOrganization"
+	attrReplica      = "ChefSyncReplica"
+)
+
+func startAttributes(p object.Pair) temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(
+		temporal.NewSearchAttributeKeyKeyword(attrOrganization).ValueSet(p.Destination),
+		temporal.NewSearchAttributeKeyKeyword(attrReplica).ValueSet(p.Replica))
+}
+
+func (s *sdk) Signal(ctx context.Context, workflowID, name string, in workflows.Signal) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return notRunning(s.client.SignalWorkflow(ctx, workflowID, "", name, in))
+}
+
+func (s *sdk) Describe(ctx context.Context, workflowID string) (Execution, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	got, err := s.client.DescribeWorkflowExecution(ctx, workflowID, "")
+	if err != nil {
+		return Execution{}, notRunning(err)
+	}
+	return execution(got), nil
+}
+
+func (s *sdk) Query(ctx context.Context, workflowID, query string, into any) error {
+	qctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	got, err := s.client.QueryWorkflow(qctx, workflowID, "", query)
+	switch {
+	case err == nil:
+		return got.Get(into)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case unanswered(err):
+		return fmt.Errorf("%w: %w", ErrNoAnswer, err)
+	default:
+		return notRunning(err)
+	}
+}
+
+// unanswered reports whether a query reached Temporal and no worker.
+func unanswered(err error) bool {
+	var (
+		deadline *serviceerror.DeadlineExceeded
+		noPoller *serviceerror.FailedPrecondition
+		notReady *serviceerror.WorkflowNotReady
+		failed   *serviceerror.QueryFailed
+	)
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &deadline) ||
+		errors.As(err, &noPoller) || errors.As(err, &notReady) || errors.As(err, &failed)
+}
+
+// notRunning makes ErrNotRunning of Temporal's error for it.
+func notRunning(err error) error {
+	var notFound *serviceerror.NotFound
+	if errors.As(err, &notFound) {
+		return fmt.Errorf("%w: %w", ErrNotRunning, err)
+	}
+	return err
+}
+
+// Running asks by task queue, which every visibility store can, and not by the
+// beginning of the ID, which some cannot.
+func (s *sdk) Running(ctx context.Context, replica string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	in := &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: s.namespace,
+		Query: fmt.Sprintf("WorkflowType = '%s' AND TaskQueue = '%s' AND ExecutionStatus = 'Running'",
+			workflows.Name, strings.ReplaceAll(workflows.TaskQueue(replica), "'", "''")),
+	}
+	var ids []string
+	for {
+		page, err := s.client.ListWorkflow(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range page.GetExecutions() {
+			ids = append(ids, w.GetExecution().GetWorkflowId())
+		}
+		if in.NextPageToken = page.GetNextPageToken(); len(in.NextPageToken) == 0 {
+			return ids, nil
+		}
+	}
+}
+
+func (s *sdk) LastPoller(ctx context.Context, queue string) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	got, err := s.client.DescribeTaskQueue(ctx, queue, enums.TASK_QUEUE_TYPE_WORKFLOW)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var last time.Time
+	for _, p := range got.GetPollers() {
+		if at := p.GetLastAccessTime().AsTime(); at.After(last) {
+			last = at
+		}
+	}
+	return last, nil
+}
+
+func (s *sdk) SearchAttributes(ctx context.Context) (map[string]enums.IndexedValueType, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	got, err := s.client.OperatorService().ListSearchAttributes(ctx,
+		&operatorservice.ListSearchAttributesRequest{Namespace: s.namespace})
+	return got.GetCustomAttributes(), err
+}

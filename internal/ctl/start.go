@@ -1,0 +1,107 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/workflows"
+)
+
+func (a *App) startCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "sync-start",
+		Usage:     "start a pair, or let a stopped one go on",
+		ArgsUsage: "ORG",
+		Description: `A pair that does not run is started: it compares everything once, writes what
+differs, and then follows the primary's changes. A pair that was stopped goes on
+from its cursor. Repeating it is harmless.
+
+   ` + program + ` sync-start acme
+
+The exit code is 0 also if no ec-syncd runs: the pair begins as soon as one does,
+and a warning says so.`,
+		Action: a.onPair(startPair),
+	}
+}
+
+func startPair(ctx context.Context, k *call, p object.Pair) error {
+	workers := k.worker(ctx)
+	was, err := k.before(ctx, p, workers)
+	if err != nil {
+		return err
+	}
+	err = k.temporal.SignalWithStart(ctx, Start{
+		Pair: p, Signal: workflows.SignalStart,
+		Options: workflows.Options{SearchAttributes: k.hasSearchAttributes(ctx)},
+	})
+	if err != nil {
+		return k.failed("start "+p.WorkflowID(), err)
+	}
+	if workers.known && !workers.alive {
+		why, hint := workers.trouble()
+		k.print.warn(hint, "%s, so nothing happens until one is", why)
+	}
+	r := result{
+		Organization: p.Destination, WorkflowID: p.WorkflowID(), Result: was,
+		Next: program + " sync-status " + p.Destination,
+	}
+	switch was {
+	case "started":
+		r.Message = "started " + p.String() + ": everything is compared first"
+		if !k.set.cfg.Bootstrap {
+			k.print.warn("", "bootstrap is false in %s: where no cursor is known, everything is compared all the same", k.set.file)
+		}
+	case "resumed":
+		r.Message = "resumed " + p.String()
+	default:
+		r.Message = p.String() + " is running already"
+	}
+	return k.print.result(r)
+}
+
+// before finds out what sync-start will have done: "started", "resumed" or
+// "running".
+func (k *call) before(ctx context.Context, p object.Pair, workers worker) (string, error) {
+	e, err := k.temporal.Describe(ctx, p.WorkflowID())
+	switch {
+	case errors.Is(err, ErrNotRunning), err == nil && !e.Running():
+		return "started", nil
+	case err != nil:
+		return "", k.failed("look for "+p.WorkflowID(), err)
+	case workers.missing():
+		return "resumed", nil
+	}
+	s, err := k.status(ctx, p)
+	switch {
+	case errors.Is(err, ErrNoAnswer):
+		return "resumed", nil
+	case err != nil:
+		return "", err
+	case k.set.file != "" && s.Pair.Source != p.Source:
+		return "", fail(ExitNotDone, program+" remove "+p.Destination+"\n"+program+" sync-start "+p.Destination,
+			"%s: the pair that writes %s reads %s, and %s says that it should read %s; it was left as it is",
+			k.command, p.Destination, s.Pair.Source, k.set.file, p.Source)
+	case s.Mode == workflows.ModeStopped:
+		return "resumed", nil
+	}
+	return "running", nil
+}
+
+// hasSearchAttributes reports whether the namespace has all that a pair would
+// set. A workflow that sets one that is not there would be stuck, so any doubt
+// means no.
+func (k *call) hasSearchAttributes(ctx context.Context) bool {
+	have, err := k.temporal.SearchAttributes(ctx)
+	if err != nil {
+		return false
+	}
+	for name, want := range workflows.SearchAttributes() {
+		if have[name] != want {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,142 @@
+package ctl
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/chef-sync/chef-sync/workflows"
+)
+
+// look says how the table of sync-status is shown.
+type look struct {
+	clear   bool // the terminal first
+	watch   bool
+	heading string
+}
+
+// status prints pairs as a table, and below it why those are as they are that
+// need a word.
+func (p *printer) status(rows []Row, l look) error {
+	if l.clear {
+		fmt.Fprint(p.out, "\x1b[H\x1b[2J")
+	}
+	if l.watch {
+		fmt.Fprintf(p.out, "%s, %s\n\n", stamp(p.now()), clean(l.heading))
+	}
+	if len(rows) == 0 {
+		_, err := fmt.Fprintf(p.out, "no pair runs: %s\n", clean(l.heading))
+		return err
+	}
+	var cells [][]string
+	for _, r := range rows {
+		cells = append(cells, p.statusRow(r))
+	}
+	p.rows([]string{
+		"ORGANIZATION", "STATE", "FEED", "CURSOR", "BEHIND",
+		"LAST SYNCHRONIZATION", "NEXT SYNCHRONIZATION", "UNSYNCED",
+	}, cells)
+	for _, r := range rows {
+		p.note(r)
+	}
+	if l.watch {
+		fmt.Fprintln(p.out)
+	}
+	return nil
+}
+
+func (p *printer) statusRow(r Row) []string {
+	name := r.Organization
+	if r.Source != "" && r.Source != r.Organization {
+		name = r.Source + " -> " + r.Organization
+	}
+	unsynced := "?"
+	switch {
+	case r.Unsynced != nil && *r.Unsynced > 0:
+		unsynced = p.paint(red, strconv.Itoa(*r.Unsynced))
+	case r.Unsynced != nil:
+		unsynced = "0"
+	case r.Counters == nil && r.State != stateNoAnswer:
+		unsynced = "-"
+	}
+	return []string{
+		cell(name), p.paint(stateColor(r), r.State), orDash(cell(r.Feed)), orDash(short(cell(r.Cursor))),
+		behind(r), p.ago(r.LastSync), p.in(r.NextSync), unsynced,
+	}
+}
+
+// stateColor is green where nothing needs doing and red where a person does.
+func stateColor(r Row) color {
+	switch r.State {
+	case string(workflows.ModeFollowing), string(workflows.ModeBootstrapping):
+		return green
+	case string(workflows.ModeStopped), stateStopping, stateRemoved:
+		return faint
+	case string(workflows.ModeWaiting), stateNotStarted:
+		return yellow
+	default:
+		return red
+	}
+}
+
+// behind is how far the replica is from the primary, in words.
+func behind(r Row) string {
+	switch {
+	case r.ToCompare != nil:
+		return fmt.Sprintf("compared %d of %d", *r.Compared, *r.ToCompare)
+	case r.Behind == nil:
+		return "?"
+	case *r.Behind == 0:
+		return "nothing"
+	case *r.Behind == 1:
+		return "1 change"
+	default:
+		return fmt.Sprintf("%d changes", *r.Behind)
+	}
+}
+
+// note prints what the table has no room for.
+func (p *printer) note(r Row) {
+	var why []string
+	if r.Reason != "" {
+		why = append(why, r.Reason)
+	}
+	if r.Problem != "" && !strings.Contains(r.Reason, r.Problem) {
+		why = append(why, r.Problem)
+	}
+	if r.Unsynced != nil && *r.Unsynced > 0 {
+		why = append(why, strconv.Itoa(*r.Unsynced)+" unsynced")
+	}
+	if !r.Configured {
+		why = append(why, "not in the configuration")
+	}
+	if len(why) == 0 && !r.Attention {
+		return
+	}
+	head := r.Organization + ": " + r.State
+	if r.Since != nil {
+		head += " since " + stamp(*r.Since)
+	}
+	if len(why) > 0 {
+		head += ": " + strings.Join(why, "; ")
+	}
+	fmt.Fprintln(p.out, "\n"+p.paint(stateColor(r), cell(head)))
+	tryLines(p.out, r.Hint)
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// short keeps the positions of the listing feed, which are digests, from
+// widening the table.
+func short(s string) string {
+	const most = 12
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
+}

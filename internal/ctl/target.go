@@ -1,0 +1,162 @@
+package ctl
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"strconv"
+	"strings"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+
+	"github.com/chef-sync/chef-sync/internal/config"
+)
+
+// loopback is where the Temporal server inside ec-syncd listens.
+const loopback = "127.0.0.1"
+
+// Target is the Temporal namespace that a command speaks to, and in which words
+// to speak of it.
+type Target struct {
+	Address, Namespace string
+
+	// From says what the address was taken from.
+	From string
+
+	// Embedded says that the server runs inside ec-syncd.
+	Embedded bool
+
+	// Daemon is the command that starts the ec-syncd of this replica.
+	Daemon string
+
+	// Options are those of the SDK's client: address and namespace again, and
+	// the TLS and API key of a Temporal profile.
+	Options client.Options
+}
+
+// settings are the configuration and the flags that override it.
+type settings struct {
+	cfg     *config.Config // Defaults without a file
+	file    string         // "" without one
+	replica string         // the name of the replica
+}
+
+// settingsFlags are what the command line says about them.
+type settingsFlags struct {
+	file, replica, address, namespace string
+}
+
+// settings reads the configuration, unless the command line says all that it
+// would.
+func (a *App) settings(f settingsFlags) (settings, error) {
+	if f.replica != "" && strings.ContainsFunc(f.replica, func(c rune) bool { return c <= ' ' || c == '/' || c == 0x7f }) {
+		return settings{}, unusable("", "--replica %q: the name of a replica is a word without spaces and slashes", f.replica)
+	}
+	file, named := f.file, f.file != ""
+	if env, ok := a.Env.LookupEnv(envConfig); !named && ok && env != "" {
+		file, named = env, true
+	}
+	if !named {
+		file = a.DefaultConfig
+	}
+	alone := settings{cfg: config.Defaults(), replica: f.replica}
+	if !named && f.replica != "" && f.address != "" {
+		return alone, nil
+	}
+	cfg, err := config.Load(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !named && f.replica != "":
+		return alone, nil
+	case err != nil:
+		return settings{}, configFailure(file, err)
+	case f.replica == "":
+		f.replica = cfg.Name
+	}
+	return settings{cfg: cfg, file: cfg.File, replica: f.replica}, nil
+}
+
+// configFailure shows every problem of a configuration, one in each line.
+func configFailure(file string, err error) error {
+	var problems config.Problems
+	switch {
+	case errors.As(err, &problems) && len(problems) == 1:
+		return fail(ExitUsage, "$EDITOR "+file, "the configuration has a problem:\n%w", problems)
+	case errors.As(err, &problems):
+		return fail(ExitUsage, "$EDITOR "+file, "the configuration has %d problems:\n%w", len(problems), problems)
+	default:
+		return fail(ExitUsage, program+" --config FILE …\n"+program+" --address HOST:PORT --replica NAME …", "%w", err)
+	}
+}
+
+// replicates reports whether this host's configuration is that of a replica.
+func (s settings) replicates(command string) error {
+	switch {
+	case s.file == "" || s.cfg.Replicates():
+		return nil
+	case s.cfg.Role == config.RoleMaster:
+		return fail(ExitUsage, "ssh REPLICA "+program+" "+command+" …\n"+program+" --address HOST:PORT --replica NAME "+command+" …",
+			"%s belongs on a replica: this host has role :%s in %s, and a primary only serves the feed", command, s.cfg.Role, s.file)
+	default:
+		return fail(ExitUsage, "$EDITOR "+s.file,
+			"%s: nothing is replicated on this host: ec_sync_client['enable'] is false in %s", command, s.file)
+	}
+}
+
+// target finds Temporal: the command line, else the configuration, else the
+// standard variables and profile of Temporal, else the server inside ec-syncd.
+func (a *App) target(s settings, f settingsFlags) (Target, error) {
+	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{
+		ConfigFileProfile: s.cfg.Temporal.Profile, EnvLookup: a.Env,
+	})
+	if err != nil {
+		return Target{}, fail(ExitUsage, "env | grep TEMPORAL_\ntemporal config list", "Temporal profile: %w", err)
+	}
+	t := Target{Daemon: "ec-syncd"}
+	if s.file != "" {
+		t.Daemon += " --config " + s.file
+	}
+	switch {
+	case f.address != "":
+		t.Address, t.From = f.address, "from --address"
+	case s.cfg.Temporal.Address != "":
+		t.Address, t.From = s.cfg.Temporal.Address, "from temporal['address'] in "+s.file
+	case options.HostPort != "":
+		t.Address, t.From = options.HostPort, "from TEMPORAL_ADDRESS or the Temporal profile"
+	case s.cfg.Temporal.Port == 0:
+		return Target{}, fail(ExitUsage, program+" --address "+loopback+":PORT …",
+			"temporal['port'] is 0 in %s, so that the Temporal server inside ec-syncd took any free port; its log names it", s.file)
+	default:
+		t.Address = net.JoinHostPort(loopback, strconv.Itoa(s.cfg.Temporal.Port))
+		t.From, t.Embedded = "inside ec-syncd", true
+	}
+	if _, _, err := net.SplitHostPort(t.Address); err != nil {
+		return Target{}, fail(ExitUsage, program+" --address "+t.Address+":7233 …", "%s is no address of Temporal, %s: it needs HOST:PORT", t.Address, t.From)
+	}
+	t.Namespace = namespace(s.cfg, f.namespace, options.Namespace, t.Embedded)
+	options.HostPort, options.Namespace = t.Address, t.Namespace
+	options.Identity = a.Identity
+	t.Options = options
+	return t, nil
+}
+
+// namespace is found as the address is.
+func namespace(cfg *config.Config, flag, profile string, embedded bool) string {
+	switch {
+	case flag != "":
+		return flag
+	case cfg.IsSet("temporal['namespace']"), embedded, profile == "":
+		return cfg.Temporal.Namespace
+	default:
+		return profile
+	}
+}
+
+// known says where the pairs are listed, for messages.
+func (s settings) known() string {
+	if s.file == "" {
+		return fmt.Sprintf("replica %s", s.replica)
+	}
+	return s.file
+}

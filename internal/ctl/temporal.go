@@ -1,0 +1,103 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+
+	"github.com/chef-sync/chef-sync/activities"
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/workflows"
+)
+
+var (
+	// ErrNotRunning says that Temporal knows no such workflow, or, from Signal,
+	// that it has ended.
+	ErrNotRunning = errors.New("not running")
+
+	// ErrNoAnswer says that Temporal took a query and no worker answered it.
+	ErrNoAnswer = errors.New("no worker answers")
+)
+
+// Temporal is what chef-sync-ctl uses of a Temporal namespace. Methods return
+// within seconds; an error that is neither of those named is Temporal's own.
+type Temporal interface {
+	// SignalWithStart signals the workflow of a pair, having started it if it
+	// does not run, in one step.
+	SignalWithStart(ctx context.Context, s Start) error
+
+	// Signal returns ErrNotRunning if nobody will read the signal.
+	Signal(ctx context.Context, workflowID, name string, s workflows.Signal) error
+
+	// Describe returns the last run of a workflow, also one that has ended, or
+	// ErrNotRunning. It needs no worker.
+	Describe(ctx context.Context, workflowID string) (Execution, error)
+
+	// Query decodes the answer into the value that into points to. It returns
+	// ErrNoAnswer if no worker answers soon, ErrNotRunning if there is no such
+	// workflow.
+	Query(ctx context.Context, workflowID, query string, into any) error
+
+	// Running returns the IDs of the SyncWorkflows of a replica that run.
+	Running(ctx context.Context, replica string) ([]string, error)
+
+	// LastPoller returns when a worker last asked for workflow tasks of a task
+	// queue; zero if none did in the last minutes.
+	LastPoller(ctx context.Context, queue string) (time.Time, error)
+
+	// SearchAttributes returns the custom search attributes of the namespace.
+	SearchAttributes(ctx context.Context) (map[string]enums.IndexedValueType, error)
+
+	Close()
+}
+
+// Start is the start of a pair's SyncWorkflow, and the signal that comes with it.
+type Start struct {
+	Pair    object.Pair
+	Options workflows.Options
+	Signal  string
+}
+
+// Execution is what Temporal itself knows of a workflow.
+type Execution struct {
+	Status          enums.WorkflowExecutionStatus
+	Started, Closed time.Time // Closed is zero while it runs
+
+	// Poll is the Poll that is pending; nil if none is.
+	Poll *PendingPoll
+
+	// Copying are the types of the other activities that are pending, and
+	// Problem is what the last attempt of one of them failed with.
+	Copying []string
+	Problem string
+
+	// TaskAttempt is above 1 while workers fail to run the workflow's code.
+	TaskAttempt int
+}
+
+// Running reports whether the workflow has not ended.
+func (e Execution) Running() bool {
+	return e.Status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING || e.Status == enums.WORKFLOW_EXECUTION_STATUS_PAUSED
+}
+
+// PendingPoll is a Poll that waits for changes, or polls right now.
+type PendingPoll struct {
+	Beat activities.Beat // zero before the first one
+
+	// Next is the time of the next attempt; zero if it is due or under way.
+	Next time.Time
+
+	// Ended is the type of the error that the last attempt ended with:
+	// activities.TypeUpToDate, activities.TypeWaiting; "" before the first.
+	Ended string
+
+	// Message is that error's text.
+	Message string
+}
+
+// UpToDate reports whether the last poll was answered and found nothing new.
+func (p *PendingPoll) UpToDate() bool {
+	return p != nil && p.Ended == activities.TypeUpToDate && p.Beat.Fails == 0
+}
