@@ -37,8 +37,7 @@ func (s *Server) RestoreBackup(org string, b *Backup) error {
 		o.cookbooks, o.sandboxes = c.cookbooks, c.sandboxes
 		o.files.restore(c.files)
 		waiting := o.feed.grown
-		o.feed = c.feed
-		o.feed.epoch = newGUID()
+		o.feed = c.feed // With an epoch of its own, as every copy has.
 		close(waiting) // Long polls look again.
 	})
 	if err == nil && wrong {
@@ -48,7 +47,7 @@ func (s *Server) RestoreBackup(org string, b *Backup) error {
 }
 
 // copyContent copies what o.mu guards. Documents and file contents are never
-// changed in place, and so are shared.
+// changed in place, and so are shared. The copy's feed has another epoch.
 func (o *organization) copyContent() *organization {
 	c := &organization{
 		clients: maps.Clone(o.clients), roles: maps.Clone(o.roles), environments: maps.Clone(o.environments),

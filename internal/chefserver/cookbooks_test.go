@@ -353,7 +353,7 @@ func TestLostBlob(t *testing.T) {
 	if err := f.s.CorruptBlob("acme", sum); err != nil {
 		t.Fatal(err)
 	}
-	if v := f.snapshot().Cookbooks["/cookbooks/a/1.0.0"]; !v.Files[0].Stored || v.Files[0].Intact {
+	if v := f.snapshot().Cookbooks["/cookbooks/a/1.0.0"]; !v.Files[0].Stored || v.Files[0].Intact || v.Complete() {
 		t.Errorf("corrupt: %+v", v)
 	}
 	if err := f.s.DropBlob("acme", sum); err != nil {
