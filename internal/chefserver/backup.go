@@ -38,7 +38,7 @@ func (s *Server) RestoreBackup(org string, b *Backup) error {
 		o.files.restore(c.files)
 		waiting := o.feed.grown
 		o.feed = c.feed // With an epoch of its own, as every copy has.
-		close(waiting) // Long polls look again.
+		close(waiting)  // Long polls look again.
 	})
 	if err == nil && wrong {
 		err = fmt.Errorf("organization %q: the backup is of organization %s", org, b.guid)
