@@ -26,7 +26,7 @@ type Auto struct {
 	denied time.Time // when the primary last said that it has no sequence
 }
 
-// Name returns the name of the feed in use as far as it is known.
+// Name returns [NameAuto]. The feed in use stands in each cursor.
 func (f *Auto) Name() string { return NameAuto }
 
 // Head returns the head of the feed that the primary serves. That choice holds
@@ -69,7 +69,8 @@ func (f *Auto) deny() {
 func (f *Auto) due() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.clock().Sub(f.denied) > reprobe
+	since := f.clock().Sub(f.denied)
+	return since > reprobe || since < 0 // the clock was put back
 }
 
 func (f *Auto) clock() time.Time {

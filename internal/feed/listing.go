@@ -1,9 +1,11 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,9 +24,11 @@ import (
 // it saw before.
 //
 // Names are compared at every call of Next; contents only every DeepInterval,
-// because that costs a request per object. Cookbook versions that were frozen
-// when last read are not read again. An update is therefore seen up to
-// DeepInterval late, a create or delete at once.
+// because that costs a request per object. An update is therefore seen up to
+// DeepInterval late, and so is an object that was deleted and made anew between
+// two calls; a create or delete is seen at once. Cookbook versions that were
+// frozen when last read are not read again: what is forced into one, or stored
+// under its name after a delete, is for a full comparison to find.
 //
 // The position names a snapshot in the staging store: "ID", or "ID>TARGET"
 // while a long difference is handed out in pages. If the snapshot is gone the
@@ -37,14 +41,15 @@ type Listing struct {
 	// Owner keeps the snapshots of several pairs in one store apart.
 	Owner string
 
-	Kinds        []object.Kind
+	Kinds        []object.Kind // nil = all
 	DeepInterval time.Duration // 0 = [DefaultDeepInterval]
 	Parallel     int           // 0 = 4
 
 	Now func() time.Time // nil = time.Now
 
-	mu   sync.Mutex
-	deep time.Time // when contents were last read, by this process
+	mu    sync.Mutex
+	deep  time.Time // when contents were last read, by this process
+	owing string    // the position from which contents were last read and had changed
 }
 
 // DefaultDeepInterval is how often contents are compared.
@@ -69,7 +74,7 @@ func (f *Listing) Head(ctx context.Context) (object.Cursor, error) {
 	if err != nil {
 		return object.Cursor{}, err
 	}
-	f.markDeep(now)
+	f.markDeep(now, "")
 	return object.Cursor{Feed: NameListing, Position: id}, nil
 }
 
@@ -87,15 +92,32 @@ func (f *Listing) Next(ctx context.Context, cursor object.Cursor, o NextOptions)
 	if err := f.Store.KeepSnapshots(ctx, f.Owner, baseID, targetID); err != nil {
 		return Page{}, err
 	}
-	var target snapshot
 	if targetID != "" {
-		if target, err = f.load(ctx, cursor, targetID); err != nil {
+		if o.Deep { // not now: a difference is being handed out
+			f.markDeep(time.Time{}, "")
+		}
+		target, err := f.load(ctx, cursor, targetID)
+		if err != nil {
 			return Page{}, err
 		}
-	} else if target, err = f.look(ctx, base, o.Deep); err != nil {
+		return f.hand(ctx, cursor, base, target, targetID, o.Limit)
+	}
+	now := f.clock()
+	deep := f.deepDue(now, cursor.Position) || o.Deep
+	target, err := f.look(ctx, base, deep)
+	if err != nil {
 		return Page{}, err
 	}
-	return f.hand(ctx, cursor, base, target, targetID, o.Limit)
+	page, err := f.hand(ctx, cursor, base, target, "", o.Limit)
+	if err != nil || !deep {
+		return page, err
+	}
+	if page.Next == cursor {
+		f.markDeep(now, "")
+	} else {
+		f.markDeep(now, cursor.Position)
+	}
+	return page, nil
 }
 
 // hand returns the first changes from base to target and a cursor behind them.
@@ -127,9 +149,7 @@ func (f *Listing) hand(ctx context.Context, cursor object.Cursor, base, target s
 
 // look lists the organization as it is now. Contents that are not read are
 // taken to be as in base.
-func (f *Listing) look(ctx context.Context, base snapshot, force bool) (snapshot, error) {
-	now := f.clock()
-	deep := force || f.deepDue(now)
+func (f *Listing) look(ctx context.Context, base snapshot, deep bool) (snapshot, error) {
 	refs, err := f.list(ctx)
 	if err != nil {
 		return nil, err
@@ -146,9 +166,6 @@ func (f *Listing) look(ctx context.Context, base snapshot, force bool) (snapshot
 	if err := f.read(ctx, base, seen, read); err != nil {
 		return nil, err
 	}
-	if deep {
-		f.markDeep(now)
-	}
 	return seen, nil
 }
 
@@ -160,7 +177,7 @@ func (f *Listing) read(ctx context.Context, base, into snapshot, refs []object.R
 	entries := make([]entry, len(refs))
 	vanished := make([]bool, len(refs))
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(f.Parallel, 4))
+	g.SetLimit(cmp.Or(max(f.Parallel, 0), 4))
 	for i, ref := range refs {
 		g.Go(func() error {
 			o, err := kinds.For(ref.Kind).Get(gctx, f.Primary, ref)
@@ -196,9 +213,10 @@ func (f *Listing) read(ctx context.Context, base, into snapshot, refs []object.R
 
 // list is complete or an error.
 func (f *Listing) list(ctx context.Context) ([]object.Ref, error) {
-	lists := make([][]object.Ref, len(f.Kinds))
+	of := f.kinds()
+	lists := make([][]object.Ref, len(of))
 	g, gctx := errgroup.WithContext(ctx)
-	for i, k := range f.Kinds {
+	for i, k := range of {
 		g.Go(func() (err error) {
 			lists[i], err = kinds.For(k).List(gctx, f.Primary)
 			return err
@@ -207,7 +225,34 @@ func (f *Listing) list(ctx context.Context) ([]object.Ref, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	return slices.Concat(lists...), nil
+	return f.withBags(slices.Concat(lists...)), nil
+}
+
+// withBags adds the bags of items that were listed: a bag that was made between
+// the two lists is in one of them only, and its items cannot do without it.
+func (f *Listing) withBags(refs []object.Ref) []object.Ref {
+	if !slices.Contains(f.kinds(), object.KindDataBag) {
+		return refs
+	}
+	have := make(map[object.Ref]bool, len(refs))
+	for _, ref := range refs {
+		have[ref] = true
+	}
+	for _, ref := range refs {
+		bag := object.NewRef(object.KindDataBag, ref.Name)
+		if ref.Kind == object.KindDataBagItem && !have[bag] {
+			have[bag] = true
+			refs = append(refs, bag)
+		}
+	}
+	return refs
+}
+
+func (f *Listing) kinds() []object.Kind {
+	if len(f.Kinds) == 0 {
+		return object.Kinds()
+	}
+	return f.Kinds
 }
 
 func (f *Listing) save(ctx context.Context, s snapshot) (id string, err error) {
@@ -218,6 +263,8 @@ func (f *Listing) save(ctx context.Context, s snapshot) (id string, err error) {
 	return id, f.Store.PutSnapshot(ctx, f.Owner, id, data)
 }
 
+// load returns a stored list without the kinds that are no longer listed: these
+// have not been deleted.
 func (f *Listing) load(ctx context.Context, c object.Cursor, id string) (snapshot, error) {
 	data, err := f.Store.Snapshot(ctx, f.Owner, id)
 	if errors.Is(err, staging.ErrNotFound) {
@@ -230,6 +277,8 @@ func (f *Listing) load(ctx context.Context, c object.Cursor, id string) (snapsho
 	if err != nil {
 		return nil, lost(c, "%v", err)
 	}
+	of := f.kinds()
+	maps.DeleteFunc(s, func(ref object.Ref, _ entry) bool { return !slices.Contains(of, ref.Kind) })
 	return s, nil
 }
 
@@ -237,8 +286,8 @@ func (f *Listing) position(c object.Cursor) (base, target string, err error) {
 	if c.Feed != NameListing {
 		return "", "", lost(c, "it belongs to another feed than %s", NameListing)
 	}
-	base, target, _ = strings.Cut(c.Position, ">")
-	if base == "" {
+	base, target, paging := strings.Cut(c.Position, ">")
+	if !isID(base) || paging && !isID(target) {
 		return "", "", lost(c, "it names no list")
 	}
 	return base, target, nil
@@ -251,20 +300,23 @@ func (f *Listing) clock() time.Time {
 	return time.Now()
 }
 
-// deepDue reports whether contents are to be read. A process that does not know
-// when they last were reads them.
-func (f *Listing) deepDue(now time.Time) bool {
+// deepDue reports whether contents are to be read at a position. A process that
+// does not know when they last were reads them, and so does one that is asked
+// again from where it found changed contents: that answer did not arrive.
+func (f *Listing) deepDue(now time.Time, position string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	interval := f.DeepInterval
 	if interval <= 0 {
 		interval = DefaultDeepInterval
 	}
-	return f.deep.IsZero() || now.Sub(f.deep) >= interval || now.Before(f.deep)
+	return position == f.owing || f.deep.IsZero() || now.Sub(f.deep) >= interval || now.Before(f.deep)
 }
 
-func (f *Listing) markDeep(at time.Time) {
+// markDeep notes that contents were read, and from which position if there was
+// anything to say.
+func (f *Listing) markDeep(at time.Time, owing string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.deep = at
+	f.deep, f.owing = at, owing
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/chef-sync/chef-sync/internal/object"
 )
@@ -81,7 +82,15 @@ func (s snapshot) encode() (data []byte, id string, err error) {
 	if err := z.Close(); err != nil {
 		return nil, "", err
 	}
-	return buf.Bytes(), hex.EncodeToString(sum.Sum(nil)[:12]), nil
+	return buf.Bytes(), hex.EncodeToString(sum.Sum(nil)[:idBytes]), nil
+}
+
+// idBytes is the length of an ID before it is written in hex.
+const idBytes = 12
+
+// isID reports whether s has the form of an ID. IDs name files.
+func isID(s string) bool {
+	return len(s) == 2*idBytes && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // decodeSnapshot reads the stored form and checks that it is what id says.
@@ -95,7 +104,7 @@ func decodeSnapshot(data []byte, id string) (snapshot, error) {
 		return nil, errors.New("its list is damaged")
 	}
 	sum := sha256.Sum256(plain)
-	if hex.EncodeToString(sum[:12]) != id {
+	if hex.EncodeToString(sum[:idBytes]) != id {
 		return nil, errors.New("its list is damaged")
 	}
 	var s snapshot

@@ -17,8 +17,8 @@ import (
 // number of the last change seen, in decimal.
 //
 // A server that sends the X-Chef-Sync headers says its epoch, its organization's
-// GUID and its head; a cursor of another epoch or beyond the head is lost. Of a
-// server that speaks only what was documented, each poll asks for one change
+// GUID and its head; a cursor of another epoch or beyond the head is lost, and
+// so is one whose server has forgotten deletes after it. Of a server that speaks only what was documented, each poll asks for one change
 // more than is new: if the last change seen and everything after it are gone,
 // the sequence went backwards (a restored backup), and the cursor is lost.
 type UpdatedSince struct {
@@ -37,8 +37,10 @@ func (f *UpdatedSince) Head(ctx context.Context) (object.Cursor, error) {
 	}
 	head := got.Head
 	if !got.HasHead {
-		if got, err = f.ask(ctx, 0, 0); err != nil {
-			return object.Cursor{}, err
+		if len(got.Changes) == 1 { // all there is, or it does as it is told
+			if got, err = f.ask(ctx, 0, 0); err != nil {
+				return object.Cursor{}, err
+			}
 		}
 		for _, c := range got.Changes {
 			head = max(head, c.ID)
@@ -67,26 +69,44 @@ func (f *UpdatedSince) Next(ctx context.Context, cursor object.Cursor, o NextOpt
 	if err != nil {
 		return Page{}, err
 	}
-	if err := f.check(cursor, seq, got); err != nil {
+	if err := f.check(cursor, seq, from, got); err != nil {
 		return Page{}, err
+	}
+	if seq == 0 && got.Head > 0 {
+		if err := f.fromZero(ctx, cursor, got); err != nil {
+			return Page{}, err
+		}
 	}
 	return f.page(cursor, seq, got, o.Limit), nil
 }
 
 // check finds out whether the server still numbers as it did.
-func (f *UpdatedSince) check(cursor object.Cursor, seq int64, got *chef.UpdatedSince) error {
+func (f *UpdatedSince) check(cursor object.Cursor, seq, from int64, got *chef.UpdatedSince) error {
 	if e := epoch(got); e != cursor.Epoch {
 		return lost(cursor, "the primary numbers its changes anew (epoch was %q, is %q)", cursor.Epoch, e)
 	}
 	switch {
-	case seq == 0:
-		return nil
 	case got.HasHead && got.Head < seq:
 		return lost(cursor, "the primary's head %d is before it: was a backup restored?", got.Head)
-	case !got.HasHead && len(got.Changes) == 0:
+	case from < seq && len(got.Changes) == 0:
 		return lost(cursor, "the primary no longer has change %d nor any later one: was a backup restored?", seq)
 	}
 	return nil
+}
+
+// fromZero makes sure that nothing is missing after 0, the cursor of an
+// organization without changes. For 0 a server answers with all that it has and
+// never 410, as is right for who begins there. Whether it has forgotten deletes
+// it says from 1 on.
+func (f *UpdatedSince) fromZero(ctx context.Context, cursor object.Cursor, got *chef.UpdatedSince) error {
+	if len(got.Changes) == 0 {
+		return lost(cursor, "the primary has forgotten its changes up to %d", got.Head)
+	}
+	_, err := f.ask(ctx, 1, 1)
+	if errors.Is(err, chef.ErrGone) {
+		return lost(cursor, "the primary says 410: %v", err)
+	}
+	return err
 }
 
 // page turns an answer into the changes after seq.
@@ -115,8 +135,8 @@ func (f *UpdatedSince) page(cursor object.Cursor, seq int64, got *chef.UpdatedSi
 		p.Changes = append(p.Changes, object.Change{ID: e.ID, Action: action(e.Action), Ref: ref})
 	}
 	if got.HasHead {
-		p.Behind = got.Head - last
-		p.More = p.More || p.Behind > 0
+		p.Behind = max(got.Head-last, 0)
+		p.More = p.More || p.Behind > 0 && last > seq
 	} else if !p.More {
 		p.Behind = 0
 	}

@@ -1,11 +1,9 @@
 package kinds
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/object"
@@ -31,7 +29,9 @@ func (cookbooks) List(ctx context.Context, c *chef.Client) ([]object.Ref, error)
 	}
 	refs := make([]object.Ref, len(versions))
 	for i, v := range versions {
-		refs[i] = object.NewRef(object.KindCookbook, v.Name, v.Version)
+		if refs[i], err = listed(object.KindCookbook, v.Name, v.Version); err != nil {
+			return nil, err
+		}
 	}
 	return refs, nil
 }
@@ -57,19 +57,11 @@ func (cookbooks) Get(ctx context.Context, c *chef.Client, ref object.Ref) (Objec
 // File names are left out: servers print them differently for versions that
 // were stored through different API versions.
 func cookbookDigest(m *chef.Manifest) (object.Digest, error) {
-	metadata, err := plan.Decode(m.Metadata())
+	content, err := m.Content()
 	if err != nil {
 		return "", err
 	}
-	files := m.Files()
-	slices.SortFunc(files, func(a, b chef.File) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Specificity, b.Specificity), cmp.Compare(a.Checksum, b.Checksum))
-	})
-	list := make([]any, len(files))
-	for i, f := range files {
-		list[i] = []any{f.Path, f.Specificity, f.Checksum}
-	}
-	return plan.DigestValue(map[string]any{"frozen?": m.Frozen(), "metadata": metadata, "files": list}), nil
+	return plan.Digest(content)
 }
 
 func (cookbooks) Create(ctx context.Context, c *chef.Client, o Object) error {

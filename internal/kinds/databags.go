@@ -3,6 +3,8 @@ package kinds
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,11 +24,7 @@ func (dataBags) List(ctx context.Context, c *chef.Client) ([]object.Ref, error) 
 	if err != nil {
 		return nil, err
 	}
-	refs := make([]object.Ref, len(names))
-	for i, n := range names {
-		refs[i] = object.NewRef(object.KindDataBag, n)
-	}
-	return refs, nil
+	return listedAll(object.KindDataBag, names)
 }
 
 func (dataBags) Get(ctx context.Context, c *chef.Client, ref object.Ref) (Object, error) {
@@ -59,34 +57,66 @@ type dataBagItems struct{}
 
 func (dataBagItems) Kind() object.Kind { return object.KindDataBagItem }
 
-// List asks for the bags and then for the items of each, some side by side.
+// List asks for the bags and then for the items of each, some side by side. A
+// bag that answers 404 was deleted since the bags were listed, but only if a new
+// list of the bags says so: its items would count as deleted.
 func (dataBagItems) List(ctx context.Context, c *chef.Client) ([]object.Ref, error) {
 	bags, err := c.ListDataBags(ctx)
 	if err != nil {
 		return nil, err
 	}
-	items := make([][]string, len(bags))
+	items, absent, err := itemsOf(ctx, c, bags)
+	if err != nil || len(absent) == 0 {
+		return items, err
+	}
+	if bags, err = c.ListDataBags(ctx); err != nil {
+		return nil, err
+	}
+	absent = slices.DeleteFunc(absent, func(bag string) bool { return !slices.Contains(bags, bag) })
+	more, absent, err := itemsOf(ctx, c, absent) // perhaps made anew meanwhile
+	if err != nil {
+		return nil, err
+	}
+	if len(absent) > 0 {
+		return nil, fmt.Errorf("list data bag items: the server lists the bag %s and answers 404 for it", absent[0])
+	}
+	return append(items, more...), nil
+}
+
+// itemsOf lists the items of bags, and names the bags that answered 404.
+func itemsOf(ctx context.Context, c *chef.Client, bags []string) (refs []object.Ref, absent []string, err error) {
+	lists := make([][]object.Ref, len(bags))
+	gone := make([]bool, len(bags))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(4) // the client bounds requests too; this bounds goroutines
 	for i, bag := range bags {
-		g.Go(func() (err error) {
-			items[i], err = c.ListDataBagItems(gctx, bag)
-			if chef.IsNotFound(err) { // deleted since the bags were listed
+		g.Go(func() error {
+			ids, err := c.ListDataBagItems(gctx, bag)
+			if gone[i] = chef.IsNotFound(err); gone[i] {
 				return nil
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			for _, id := range ids {
+				ref, err := listed(object.KindDataBagItem, bag, id)
+				if err != nil {
+					return err
+				}
+				lists[i] = append(lists[i], ref)
+			}
+			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var refs []object.Ref
 	for i, bag := range bags {
-		for _, id := range items[i] {
-			refs = append(refs, object.NewRef(object.KindDataBagItem, bag, id))
+		if gone[i] {
+			absent = append(absent, bag)
 		}
 	}
-	return refs, nil
+	return slices.Concat(lists...), absent, nil
 }
 
 func (dataBagItems) Get(ctx context.Context, c *chef.Client, ref object.Ref) (Object, error) {

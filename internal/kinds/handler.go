@@ -56,6 +56,29 @@ type Handler interface {
 	Delete(ctx context.Context, c *chef.Client, ref object.Ref) error
 }
 
+// listed makes the ref of what a server listed. A name that no Chef server
+// allows is an error of the whole list: its ref would have no path that can be
+// read back, and a list without it would not be complete.
+func listed(k object.Kind, names ...string) (object.Ref, error) {
+	ref, err := object.ParseRef(object.NewRef(k, names[0], names[1:]...).Path())
+	if err != nil || ref.Kind != k || ref.Name != names[0] {
+		return object.Ref{}, fmt.Errorf("list %s: %q is no name: %w", k, names, chef.ErrNotChef)
+	}
+	return ref, nil
+}
+
+// listedAll is [listed] for a list of names.
+func listedAll(k object.Kind, names []string) ([]object.Ref, error) {
+	refs := make([]object.Ref, len(names))
+	for i, n := range names {
+		var err error
+		if refs[i], err = listed(k, n); err != nil {
+			return nil, err
+		}
+	}
+	return refs, nil
+}
+
 // handlers is the one table of handlers.
 var handlers = map[object.Kind]Handler{
 	object.KindCookbook:    cookbooks{},

@@ -48,11 +48,7 @@ func (h named) List(ctx context.Context, c *chef.Client) ([]object.Ref, error) {
 	if err != nil {
 		return nil, err
 	}
-	refs := make([]object.Ref, len(names))
-	for i, n := range names {
-		refs[i] = object.NewRef(h.kind, n)
-	}
-	return refs, nil
+	return listedAll(h.kind, names)
 }
 
 func (h named) Get(ctx context.Context, c *chef.Client, ref object.Ref) (Object, error) {

@@ -60,6 +60,16 @@ func (k Kind) Rank() int {
 // Valid reports whether k is one of [Kinds].
 func (k Kind) Valid() bool { return k.Rank() < len(kinds) }
 
+// names returns how many names a ref of kind k has; 0 for an unknown kind.
+func (k Kind) names() int {
+	for _, s := range kinds {
+		if s.kind == k {
+			return strings.Count(s.path, "*")
+		}
+	}
+	return 0
+}
+
 // match returns the names in path's "*" places and whether path has the form
 // of s.
 func (s kindSpec) match(path string) (names []string, ok bool) {

@@ -23,7 +23,7 @@ type Ref struct {
 // that have one name only.
 func NewRef(k Kind, name string, sub ...string) Ref {
 	r := Ref{Kind: k, Name: name}
-	if len(sub) > 0 {
+	if len(sub) > 0 && k.names() != 1 {
 		r.Sub = sub[0]
 	}
 	return r
@@ -31,8 +31,13 @@ func NewRef(k Kind, name string, sub ...string) Ref {
 
 // ParseRef reads a path as feeds print it, such as /data/users/alice. It
 // returns [ErrUnknownPath] for a path of no known kind, and an error for a name
-// that could escape its place in a URL. Names are taken as they are: Chef's
-// name rules leave nothing that needs percent-encoding.
+// that could escape its place in a URL, or mean something else than itself
+// there. Names are taken as they are: Chef's name rules leave nothing that needs
+// percent-encoding. A cookbook's version gets three numbers, the form of Chef's
+// lists, so that one version has one ref: some store 1.0, and all list 1.0.0.
+//
+// The environment _default, which every organization has and nobody can change,
+// is an unknown path.
 func ParseRef(path string) (Ref, error) {
 	for _, s := range kinds {
 		names, ok := s.match(path)
@@ -44,9 +49,42 @@ func ParseRef(path string) (Ref, error) {
 				return Ref{}, fmt.Errorf("path %q: %q is not a legal name", path, n)
 			}
 		}
-		return NewRef(s.kind, names[0], names[1:]...), nil
+		r := NewRef(s.kind, names[0], names[1:]...)
+		switch {
+		case r == defaultEnvironment:
+			return Ref{}, fmt.Errorf("path %q: %w", path, ErrUnknownPath)
+		case r.Kind == KindCookbook:
+			if r.Sub, ok = fullVersion(r.Sub); !ok {
+				return Ref{}, fmt.Errorf("path %q: %q is not a cookbook version", path, names[1])
+			}
+		}
+		return r, nil
 	}
 	return Ref{}, fmt.Errorf("path %q: %w", path, ErrUnknownPath)
+}
+
+// defaultEnvironment is no object that can be replicated.
+var defaultEnvironment = Ref{Kind: KindEnvironment, Name: "_default"}
+
+// fullVersion gives a cookbook version three numbers without leading zeros. Not
+// ok is what is no version, such as _latest, for which servers answer another.
+func fullVersion(v string) (full string, ok bool) {
+	parts := strings.Split(v, ".")
+	if len(parts) > 3 {
+		return "", false
+	}
+	for i, p := range parts {
+		if p == "" || strings.Trim(p, "0123456789") != "" {
+			return "", false
+		}
+		if parts[i] = strings.TrimLeft(p, "0"); parts[i] == "" {
+			parts[i] = "0"
+		}
+	}
+	for len(parts) < 3 {
+		parts = append(parts, "0")
+	}
+	return strings.Join(parts, "."), true
 }
 
 // MustRef is [ParseRef] for constants in tests; it panics on an error.
@@ -91,11 +129,22 @@ func (r Ref) Path() string {
 // String is Path, for messages.
 func (r Ref) String() string { return r.Path() }
 
-// MarshalText makes the path the JSON form, also of map keys.
-func (r Ref) MarshalText() ([]byte, error) { return []byte(r.Path()), nil }
+// MarshalText makes the path the JSON form, also of map keys. The zero Ref is
+// "". It returns an error for a ref of an unknown kind, which nobody could read.
+func (r Ref) MarshalText() ([]byte, error) {
+	if r != (Ref{}) && !r.Kind.Valid() {
+		return nil, fmt.Errorf("kind %q: %w", r.Kind, ErrUnknownPath)
+	}
+	return []byte(r.Path()), nil
+}
 
-// UnmarshalText reads the path form; see [ParseRef] for its errors.
+// UnmarshalText reads the path form; see [ParseRef] for its errors. "" is the
+// zero Ref.
 func (r *Ref) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*r = Ref{}
+		return nil
+	}
 	parsed, err := ParseRef(string(text))
 	if err != nil {
 		return err

@@ -22,8 +22,10 @@ import (
 // them). Integers count with every digit, and the integer 1 is not the float
 // 1.0, because Ruby divides them differently.
 //
-// Of a key that stands twice in one object the last one counts, as on every
-// Chef server. Returns an error if doc is not exactly one JSON value.
+// Of a key that stands twice in one object the last one counts, as for every
+// Chef client. A float beyond 64 bits equals only its own spelling. Text that is
+// no Unicode, such as half of a surrogate pair, counts as U+FFFD. Returns an
+// error if doc is not exactly one JSON value.
 func Digest(doc json.RawMessage) (object.Digest, error) {
 	v, err := Decode(doc)
 	if err != nil {

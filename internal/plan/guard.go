@@ -69,12 +69,18 @@ func Guard(deletes, totals map[object.Kind]int, l DeleteLimit) []Excess {
 	return out
 }
 
-// CountDeletes counts the deletes of changes by kind.
+// CountDeletes counts by kind the objects of which delete is the last word. Of
+// a page it must be told as the feed gave it, because [Coalesce] leaves out the
+// deletes of items that go with their bag, and these are lost all the same.
 func CountDeletes(changes []object.Change) map[object.Kind]int {
-	out := map[object.Kind]int{}
+	last := make(map[object.Ref]object.Action, len(changes))
 	for _, c := range changes {
-		if c.Action == object.ActionDelete {
-			out[c.Ref.Kind]++
+		last[c.Ref] = c.Action
+	}
+	out := map[object.Kind]int{}
+	for ref, action := range last {
+		if action == object.ActionDelete {
+			out[ref.Kind]++
 		}
 	}
 	return out
