@@ -15,9 +15,8 @@ const DefaultParallel = 4
 // The zero value is all of it, at [DefaultParallel].
 type Options struct {
 	// Segments leaves out what a server of API version 0 or 1 cannot hold:
-	// cookbook files outside the nine classic segments. It also leaves out names
-	// with a colon and strings with U+0000, which goiardi, the one such server
-	// in use, refuses.
+	// cookbook files outside the nine classic segments. It also leaves out three
+	// objects that goiardi, the one such server in use, refuses or changes.
 	Segments bool
 
 	// Parallel is the most requests in flight; 0 means [DefaultParallel]. A

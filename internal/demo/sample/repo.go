@@ -1,7 +1,6 @@
 package sample
 
 import (
-	"bytes"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -16,6 +15,13 @@ import (
 //
 //go:embed all:repo
 var repoFS embed.FS
+
+// notForGoiardi are the files that [Options.Segments] leaves out.
+var notForGoiardi = map[string]bool{
+	"repo/environments/qa-2026.q4.json":          true, // 400: no dots in names of environments
+	"repo/data_bags/oddities/nul_character.json": true, // 500: PostgreSQL has no U+0000
+	"repo/data_bags/oddities/exponents.json":     true, // PostgreSQL makes 6.02e23 an integer of 24 digits
+}
 
 // A repo is what the sample consists of, or the part that its options mean.
 type repo struct {
@@ -73,19 +79,17 @@ func readObjects(dir, key string, o Options) ([]named, error) {
 	}
 	var out []named
 	for _, e := range entries {
-		if path.Ext(e.Name()) != ".json" {
+		file := path.Join(dir, e.Name())
+		if path.Ext(file) != ".json" || o.Segments && notForGoiardi[file] {
 			continue
 		}
-		body, err := repoFS.ReadFile(path.Join(dir, e.Name()))
+		body, err := repoFS.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}
 		name, err := stringAt(body, key)
 		if err != nil {
-			return nil, fmt.Errorf("%s/%s: %w", dir, e.Name(), err)
-		}
-		if o.Segments && (strings.Contains(name, ":") || bytes.Contains(body, []byte(`\u0000`))) {
-			continue
+			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		out = append(out, named{name, body})
 	}

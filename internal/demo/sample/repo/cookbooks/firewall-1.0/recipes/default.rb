@@ -1,4 +1,6 @@
-package 'nftables'
+package 'nftables' do
+  retries 2
+end
 
 template '/etc/nftables.conf' do
   source 'nftables.conf.erb'

@@ -1,4 +1,6 @@
-package 'prometheus'
+package 'prometheus' do
+  retries 2
+end
 
 template '/etc/prometheus/prometheus.yml' do
   source 'prometheus.yml.erb'

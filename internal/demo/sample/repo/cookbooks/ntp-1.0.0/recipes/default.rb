@@ -2,7 +2,9 @@ package 'ntp' do
   action :remove
 end
 
-package 'chrony'
+package 'chrony' do
+  retries 2
+end
 
 template '/etc/chrony/chrony.conf' do
   source 'chrony.conf.erb'

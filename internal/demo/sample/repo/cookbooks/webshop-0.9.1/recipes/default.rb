@@ -8,6 +8,7 @@ end
 remote_file "#{release}/webshop.jar" do
   source "https://artifacts.example.com/webshop/#{app['version']}/webshop.jar"
   checksum app['sha256']
+  retries 3
 end
 
 link "#{node['webshop']['root']}/current" do
