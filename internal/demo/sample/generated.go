@@ -18,7 +18,7 @@ var frozenVersions = map[string]bool{"nginx-1.4.2": true, "base-1.0.0": true}
 func emptyCookbook() *cookbook {
 	return &cookbook{name: "reserved_name", version: "0.0.1", metadata: json.RawMessage(`{
 		"name": "reserved_name", "version": "0.0.1", "license": "All Rights Reserved",
-		"description": "Holds the name until the team has one", "maintainer": "Platform",
+		"description": "Holds the name until the team has one", "long_description": "", "maintainer": "Platform",
 		"dependencies": {}, "platforms": {}}`)}
 }
 
