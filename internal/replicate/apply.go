@@ -1,15 +1,12 @@
 package replicate
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,10 +15,6 @@ import (
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/replicate/staging"
 )
-
-// sandboxLife is how long upload URLs are trusted. Servers sign them for 900
-// seconds, and the upload has to begin before that.
-const sandboxLife = 10 * time.Minute
 
 // Applied is the outcome of [Engine.Apply] and [Engine.Delete].
 type Applied struct {
@@ -54,14 +47,17 @@ type ApplyOptions struct {
 // repeating Apply (with Doubt) completes it.
 func (e *Engine) Apply(ctx context.Context, batch string, o ApplyOptions, progress Progress) (Applied, error) {
 	a := &apply{e: e, opts: o, progress: progress}
-	files, err := a.upload(ctx, batch)
-	if err != nil {
+	if err := a.upload(ctx, batch); err != nil {
 		return Applied{}, err
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.parallel())
-	err = e.Staging.ReadBatch(ctx, batch, func(it staging.Item) error {
+	err := e.Staging.ReadBatch(ctx, batch, func(it staging.Item) error {
 		if o.Skip[it.Ref] {
+			return nil
+		}
+		if err := a.spoiltBy(it.Files); err != nil {
+			a.failed.record(it.Ref, err)
 			return nil
 		}
 		g.Go(func() error { return a.one(gctx, it) })
@@ -73,7 +69,6 @@ func (e *Engine) Apply(ctx context.Context, batch string, o ApplyOptions, progre
 	if err != nil {
 		return Applied{}, err
 	}
-	a.out.Files = files
 	return a.result()
 }
 
@@ -84,6 +79,9 @@ type apply struct {
 	progress Progress
 	failed   failures
 
+	lacked map[string]string // files that the replica lacked when it was asked last
+	spoilt map[string]error  // files that it would not take, and why
+
 	mu     sync.Mutex
 	out    Applied
 	denied int // failures that were about rights
@@ -92,9 +90,8 @@ type apply struct {
 // result settles the outcome. If the replica refused every object for lack of
 // rights, that is not about the objects.
 func (a *apply) result() (Applied, error) {
-	a.out.Failed = a.failed.list
-	slices.SortFunc(a.out.Failed, func(x, y Failure) int { return x.Ref.Compare(y.Ref) })
-	done := a.out.Created + a.out.Updated + a.out.Equal + a.out.Deleted
+	a.out.Failed = a.failed.sorted()
+	done := a.out.Created + a.out.Updated + a.out.Equal + a.out.Deleted + len(a.opts.Skip)
 	if a.denied > 1 && a.denied == len(a.out.Failed) && done == 0 {
 		return Applied{}, fmt.Errorf("replica: every write was refused (%s): %w", a.out.Failed[0].Reason, ErrDenied)
 	}
@@ -108,82 +105,6 @@ var ErrDenied = errors.New("the sync user has no right to write this organizatio
 func isDenied(err error) bool {
 	var api *chef.APIError
 	return errors.As(err, &api) && api.Status == http.StatusForbidden
-}
-
-// upload uploads the files that the batch's sandbox asks for, and commits it.
-func (a *apply) upload(ctx context.Context, batch string) (int, error) {
-	sb, err := a.e.Staging.Sandbox(ctx, batch)
-	if errors.Is(err, staging.ErrNotFound) {
-		return 0, nil // every file is there already
-	}
-	if err != nil {
-		return 0, err
-	}
-	if a.opts.Doubt || time.Since(sb.Opened) > sandboxLife {
-		if sb, err = a.reopen(ctx, sb); err != nil || len(sb.Uploads) == 0 {
-			return 0, err
-		}
-	}
-	sums := make([]string, 0, len(sb.Uploads))
-	for sum := range sb.Uploads {
-		sums = append(sums, sum)
-	}
-	slices.Sort(sums)
-	var mu sync.Mutex
-	files := 0
-	err = a.e.each(ctx, len(sums), func(ctx context.Context, i int) error {
-		err := a.uploadOne(ctx, sums[i], sb.Uploads[sums[i]])
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		files++
-		return nil
-	})
-	if err != nil {
-		return files, err
-	}
-	if err := a.e.Replica.CommitSandbox(ctx, sb.ID); err != nil && !chef.IsNotFound(err) {
-		return files, onSide("replica", err)
-	}
-	return files, nil
-}
-
-// reopen asks anew which of the sandbox's files the replica lacks: the URLs are
-// old, or an earlier attempt used some of them.
-func (a *apply) reopen(ctx context.Context, old staging.Sandbox) (staging.Sandbox, error) {
-	sums := make([]string, 0, len(old.Uploads))
-	for sum := range old.Uploads {
-		sums = append(sums, sum)
-	}
-	slices.Sort(sums)
-	sb, err := a.e.Replica.CreateSandbox(ctx, sums)
-	if err != nil {
-		return staging.Sandbox{}, onSide("replica", err)
-	}
-	if len(sb.Uploads) == 0 {
-		err := a.e.Replica.CommitSandbox(ctx, sb.ID)
-		if err != nil && !chef.IsNotFound(err) {
-			return staging.Sandbox{}, onSide("replica", err)
-		}
-	}
-	return staging.Sandbox{ID: sb.ID, Uploads: sb.Uploads, Opened: time.Now()}, nil
-}
-
-func (a *apply) uploadOne(ctx context.Context, sum, url string) error {
-	data, err := a.e.Staging.File(ctx, sum)
-	if err != nil {
-		return err
-	}
-	defer a.e.Uploads.lock(sum)()
-	err = a.e.Replica.UploadFile(ctx, url, sum, int64(len(data)), func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(data)), nil
-	})
-	if err != nil {
-		return onSide("replica", err)
-	}
-	return nil
 }
 
 // one writes one object.
@@ -229,7 +150,7 @@ func (a *apply) write(ctx context.Context, src kinds.Object, it staging.Item) (o
 	case it.Held == staging.HeldHalf: // looks equal, so comparing says nothing
 		return updated, h.Update(ctx, a.e.Replica, src, kinds.Object{Ref: src.Ref, Frozen: it.HeldFrozen})
 	case a.opts.Doubt:
-		return a.compareAndWrite(ctx, src)
+		return a.compareAndWrite(ctx, src, false)
 	case it.Held == staging.HeldNothing:
 		if err = h.Create(ctx, a.e.Replica, src); err == nil {
 			return created, nil
@@ -240,12 +161,22 @@ func (a *apply) write(ctx context.Context, src kinds.Object, it staging.Item) (o
 		}
 	}
 	if chef.IsConflict(err) || chef.IsNotFound(err) {
-		return a.compareAndWrite(ctx, src)
+		return a.compareAndWrite(ctx, src, uncertain(err))
 	}
 	return nil, err
 }
 
-func (a *apply) compareAndWrite(ctx context.Context, src kinds.Object) (outcome, error) {
+// uncertain reports whether an earlier try of the request may have succeeded.
+func uncertain(err error) bool {
+	var api *chef.APIError
+	return errors.As(err, &api) && api.Uncertain
+}
+
+// compareAndWrite makes the replica's object equal to src without knowing what
+// it is. ours says that an equal one is probably the trace of our own success;
+// otherwise an equal cookbook whose files the replica lacked is half a cookbook
+// (see [staging.HeldHalf]), and is written.
+func (a *apply) compareAndWrite(ctx context.Context, src kinds.Object, ours bool) (outcome, error) {
 	h := handler(src.Ref)
 	held, err := h.Get(ctx, a.e.Replica, src.Ref)
 	switch {
@@ -253,11 +184,16 @@ func (a *apply) compareAndWrite(ctx context.Context, src kinds.Object) (outcome,
 		return created, h.Create(ctx, a.e.Replica, src)
 	case err != nil:
 		return nil, err
-	case held.Digest == src.Digest:
+	case held.Digest == src.Digest && (ours || !a.half(held)):
 		return equal, nil
 	default:
 		return updated, h.Update(ctx, a.e.Replica, src, held)
 	}
+}
+
+// half reports whether the replica lacked files of a cookbook that it held.
+func (a *apply) half(held kinds.Object) bool {
+	return slices.ContainsFunc(held.Files, func(f chef.File) bool { _, yes := a.lacked[f.Checksum]; return yes })
 }
 
 // Delete removes objects of one rank from the replica. One that is gone already

@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -38,7 +39,8 @@ type Difference struct {
 	Ref object.Ref `json:"ref"`
 
 	// What is one of "missing on the replica", "only on the replica",
-	// "different", or why it could not be told.
+	// "different", which file of a cookbook is lost or damaged on the replica, or
+	// why it could not be told.
 	What string `json:"what"`
 
 	// Unknown says that the two could not be compared.
@@ -96,20 +98,27 @@ func (c *comparison) one(ctx context.Context, ref object.Ref) error {
 	h := kinds.For(ref.Kind)
 	src, err := h.Get(ctx, c.e.Primary, ref)
 	if err != nil {
-		return c.unknown(ctx, ref, onSide("primary", err))
+		return c.unknown(ctx, ref, c.e.Primary, onSide("primary", err))
 	}
 	held, err := h.Get(ctx, c.e.Replica, ref)
 	if err != nil {
-		return c.unknown(ctx, ref, onSide("replica", err))
+		return c.unknown(ctx, ref, c.e.Replica, onSide("replica", err))
 	}
 	if src.Digest != held.Digest {
 		c.differ(Difference{Ref: ref, What: "different"})
 		return nil
 	}
 	for _, f := range held.Files {
-		if err := c.file(ctx, f); err != nil {
-			return c.unknown(ctx, ref, fmt.Errorf("replica: file %s: %w", f.Path, err))
+		err := c.file(ctx, f)
+		if err == nil {
+			continue
 		}
+		err = fmt.Errorf("replica: file %s: %w", f.Path, err)
+		if errors.Is(err, chef.ErrFileMissing) || errors.Is(err, chef.ErrChecksum) {
+			c.differ(Difference{Ref: ref, What: reason(err)})
+			return nil
+		}
+		return c.unknown(ctx, ref, c.e.Replica, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,16 +136,22 @@ func (c *comparison) file(ctx context.Context, f chef.File) error {
 		return err
 	}
 	_, err = c.e.Replica.DownloadFile(ctx, f.URL, f.Checksum, io.Discard)
+	if err != nil && brokeOff(err) {
+		_, err = c.e.Replica.DownloadFile(ctx, f.URL, f.Checksum, io.Discard)
+	}
+	if chef.Classify(err) == chef.ClassRetry { // may be another for the next cookbook
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.checked[f.Checksum] = err
 	return err
 }
 
-// unknown records an object that could not be compared; errors that are not
-// about the object end the comparison.
-func (c *comparison) unknown(ctx context.Context, ref object.Ref, err error) error {
-	if ctx.Err() != nil || chef.Classify(err) == chef.ClassPair {
+// unknown records an object that could not be compared with what server has;
+// errors that are not about the object end the comparison.
+func (c *comparison) unknown(ctx context.Context, ref object.Ref, server *chef.Client, err error) error {
+	if !ownFault(ctx, server, err) {
 		return err
 	}
 	c.differ(Difference{Ref: ref, What: reason(err), Unknown: true})

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -33,6 +36,11 @@ type Engine struct {
 	// Uploads keeps uploads of one file apart, for all engines that write to one
 	// replica server; required.
 	Uploads *Uploads
+
+	// Now is the clock by which upload URLs expire; nil = time.Now.
+	Now func() time.Time
+
+	sandboxFiles int // most files of one sandbox; 0 = maxSandboxFiles
 }
 
 // Failure is an object that could not be made equal, and why.
@@ -52,6 +60,13 @@ func (e *Engine) parallel() int {
 		return DefaultParallel
 	}
 	return e.Parallel
+}
+
+func (e *Engine) clock() time.Time {
+	if e.Now != nil {
+		return e.Now()
+	}
+	return time.Now()
 }
 
 // replicated returns the kinds that the pair replicates, in writing order.
@@ -131,6 +146,7 @@ func (e *Engine) each(ctx context.Context, n int, f func(context.Context, int) e
 type failures struct {
 	mu   sync.Mutex
 	list []Failure
+	refs map[object.Ref]bool // of list
 }
 
 // add sorts an error about one object: nil if it is the object's own and was
@@ -144,32 +160,53 @@ func (f *failures) add(ctx context.Context, c *chef.Client, ref object.Ref, err 
 	if err == nil {
 		return nil
 	}
-	if cause := context.Cause(ctx); cause != nil {
+	if !ownFault(ctx, c, err) {
 		return err
 	}
-	switch chef.Classify(err) {
-	case chef.ClassPair:
-		return err
-	case chef.ClassRetry:
-		if !fromServer(err) || !alive(ctx, c) {
-			return err
-		}
-	}
+	f.record(ref, err)
+	return nil
+}
+
+// record adds a failure that is the object's own. The first one of an object
+// counts.
+func (f *failures) record(ref object.Ref, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.refs[ref] {
+		return
+	}
+	if f.refs == nil {
+		f.refs = map[object.Ref]bool{}
+	}
+	f.refs[ref] = true
 	f.list = append(f.list, Failure{Ref: ref, Reason: reason(err), Hint: chef.Hint(err)})
-	return nil
 }
 
 func (f *failures) has(ref object.Ref) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, x := range f.list {
-		if x.Ref == ref {
-			return true
-		}
+	return f.refs[ref]
+}
+
+// sorted returns the failures by ref.
+func (f *failures) sorted() []Failure {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	slices.SortFunc(f.list, func(a, b Failure) int { return a.Ref.Compare(b.Ref) })
+	return f.list
+}
+
+// ownFault reports whether an error concerns one object or file, and others may
+// go on. See [failures.add].
+func ownFault(ctx context.Context, c *chef.Client, err error) bool {
+	switch chef.Classify(err) {
+	case chef.ClassObject:
+		return ctx.Err() == nil
+	case chef.ClassRetry:
+		return ctx.Err() == nil && fromServer(err) && alive(ctx, c)
+	default:
+		return false
 	}
-	return false
 }
 
 // alive asks the server for the shortest list there is.
@@ -190,7 +227,7 @@ const maxReason = 400
 func reason(err error) string {
 	s := err.Error()
 	if len(s) > maxReason {
-		s = s[:maxReason] + "…"
+		s = strings.ToValidUTF8(s[:maxReason], "") + "…"
 	}
 	return s
 }

@@ -6,8 +6,8 @@
 // A store is a bucket of gocloud.dev/blob: a private directory (file://) by
 // default, shared storage where several hosts work for one replica. It holds
 //
-//	batches/ID/items     the bodies of one batch, one JSON document a line
-//	batches/ID/sandbox   the upload URLs for the files of that batch
+//	batches/ID.items     the bodies of one batch, one JSON document a line
+//	batches/ID.sandbox   the upload URLs for the files of that batch
 //	files/MD5            cookbook files, by content, shared by all batches
 //	snapshots/OWNER/ID   what a listing feed saw
 //
@@ -25,7 +25,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"gocloud.dev/blob"
@@ -221,8 +220,8 @@ func (s *Store) read(ctx context.Context, key string) ([]byte, error) {
 func fileKey(sum string) string           { return "files/" + sum }
 func snapshotKey(owner, id string) string { return "snapshots/" + escape(owner) + "/" + id }
 
-// escape keeps a pair's name one path element.
-func escape(s string) string { return strings.NewReplacer("/", "__", "\\", "__").Replace(s) }
+// escape keeps an owner's name one path element, and two owners apart.
+func escape(s string) string { return url.PathEscape(s) }
 
 // counter counts the bytes written to it.
 type counter struct{ n int64 }
