@@ -59,6 +59,7 @@ func (a *App) cli() *cli.App {
 	for _, c := range app.Commands {
 		c.OnUsageError = usageError
 		c.HideHelpCommand = true
+		c.CustomHelpTemplate = commandHelp
 	}
 	return app
 }
@@ -70,7 +71,7 @@ func globalFlags(defaultConfig string) []cli.Flag {
 		&cli.StringFlag{Name: flagAddress, Usage: "reach Temporal at `HOST:PORT` (default: the configuration, else TEMPORAL_ADDRESS or the Temporal profile, else the server inside ec-syncd)"},
 		&cli.StringFlag{Name: flagNamespace, Usage: "use the Temporal namespace `NAME` (default: as for --address)"},
 		&cli.StringFlag{Name: flagOutput, Aliases: []string{"o"}, Value: outputTable, Usage: "print a table or json, `FORMAT`"},
-		&cli.BoolFlag{Name: flagNoColor, Usage: "print no colours; there are none either without a terminal, or with NO_COLOR set"},
+		&cli.BoolFlag{Name: flagNoColor, DisableDefaultText: true, Usage: "print no colours; there are none either without a terminal, or with NO_COLOR set"},
 	}
 }
 
@@ -89,6 +90,22 @@ More on a command               ` + program + ` sync-status --help
 Exit codes:
 
 ` + exitCodes
+
+// commandHelp is the help of a command.
+const commandHelp = `NAME:
+   {{.HelpName}} - {{.Usage}}
+
+USAGE:
+   {{.HelpName}} [options]{{if .ArgsUsage}} {{.ArgsUsage}}{{end}}
+
+DESCRIPTION:
+   {{wrap .Description 3}}
+
+OPTIONS:{{range .VisibleFlags}}
+   {{.}}{{end}}
+
+Options for every command, and exit codes: ` + program + ` --help
+`
 
 // usageError is what the library found wrong with the command line.
 func usageError(c *cli.Context, err error, _ bool) error {

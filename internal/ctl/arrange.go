@@ -21,6 +21,9 @@ func arrange(app *cli.App, args []string) []string {
 		}
 		rest = rest[l.take(rest):]
 	}
+	if l.command != nil && (slices.Contains(l.locals, "--help") || slices.Contains(l.locals, "-h")) {
+		l.names = nil // the library would take them for topics
+	}
 	return slices.Concat(args[:1], l.globals, l.command, l.locals, l.terminator(), l.names)
 }
 

@@ -15,7 +15,7 @@ import (
 const flagYes = "yes"
 
 func yesFlag() cli.Flag {
-	return &cli.BoolFlag{Name: flagYes, Aliases: []string{"y"}, Usage: "do not ask"}
+	return &cli.BoolFlag{Name: flagYes, DisableDefaultText: true, Aliases: []string{"y"}, Usage: "do not ask"}
 }
 
 // confirm returns nil if the operator agrees: by --yes, or by a word on a

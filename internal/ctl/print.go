@@ -118,12 +118,16 @@ func (p *printer) result(r result) error {
 	return nil
 }
 
-// ago is a past time, in full and as what it means now.
+// ago is a past time in UTC, and what it means now.
 func (p *printer) ago(t *time.Time) string {
 	if t == nil {
 		return "never"
 	}
-	return stamp(*t) + " (" + span(p.now().Sub(*t)) + " ago)"
+	layout, d := "15:04:05", p.now().Sub(*t)
+	if d >= day {
+		layout = "2006-01-02 15:04"
+	}
+	return t.UTC().Format(layout) + " (" + span(d) + " ago)"
 }
 
 // in is a time to come.
@@ -140,10 +144,11 @@ func (p *printer) in(t *time.Time) string {
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
 
+const day = 24 * time.Hour
+
 // span is a duration in the one or two units that matter.
 func span(d time.Duration) string {
 	d = max(d, 0)
-	const day = 24 * time.Hour
 	switch {
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", int(d.Seconds()))

@@ -121,9 +121,6 @@ func endedState(s enums.WorkflowExecutionStatus) string {
 func (f facts) unanswered(r *Row) {
 	r.State, r.Attention = stateNoAnswer, true
 	r.Reason, r.Hint = f.worker.trouble()
-	if f.execution.TaskAttempt > 1 {
-		r.Problem = fmt.Sprintf("the worker has failed to run the workflow %d times", f.execution.TaskAttempt-1)
-	}
 	if p := f.execution.Poll; p.UpToDate() {
 		r.LastSync = moment(p.Beat.LastPoll)
 	}
@@ -170,10 +167,10 @@ func (f facts) behind(r *Row) {
 		r.LastSync = moment(p.Beat.LastPoll)
 		behind = 0
 	}
-	if p != nil && p.Beat.Fails > 0 || f.status.Mode == workflows.ModeWaiting || behind < 0 {
-		return
+	// What was known of the feed is news only while the feed is being read.
+	if f.status.Mode == workflows.ModeFollowing && (p == nil || p.Beat.Fails == 0) && behind >= 0 {
+		r.Behind = &behind
 	}
-	r.Behind = &behind
 }
 
 // polling fills in what the pending activities tell.
@@ -192,8 +189,13 @@ func (f facts) polling(r *Row) {
 		}
 	}
 	switch {
+	case e.TaskAttempt > 1:
+		r.Problem = fmt.Sprintf("the worker has failed to run the workflow %d times", e.TaskAttempt-1)
 	case e.Poll != nil && e.Poll.Beat.Fails > 0:
-		r.Problem = fmt.Sprintf("poll failed %s: %s", times(e.Poll.Beat.Fails), e.Poll.Beat.Problem)
+		r.Problem = "poll failed " + times(e.Poll.Beat.Fails)
+		if !strings.Contains(r.Reason, e.Poll.Beat.Problem) {
+			r.Problem += ": " + e.Poll.Beat.Problem
+		}
 	case e.Problem != "":
 		r.Problem = e.Problem
 	}

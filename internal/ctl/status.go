@@ -36,7 +36,7 @@ everything up to the cursor. With --watch, json is one line for each look.
 The exit code is 1 if any pair shown is halted, waiting, has unsynced objects,
 does not answer, or is configured and not running. A stopped pair was meant.`,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "look again until interrupted"},
+			&cli.BoolFlag{Name: "watch", DisableDefaultText: true, Aliases: []string{"w"}, Usage: "look again until interrupted"},
 			&cli.DurationFlag{Name: "interval", Value: 2 * time.Second, Usage: "`DURATION` between two looks of --watch"},
 		},
 		Action: func(c *cli.Context) error {

@@ -34,7 +34,7 @@ func (p *printer) status(rows []Row, l look) error {
 	}
 	p.rows([]string{
 		"ORGANIZATION", "STATE", "FEED", "CURSOR", "BEHIND",
-		"LAST SYNCHRONIZATION", "NEXT SYNCHRONIZATION", "UNSYNCED",
+		"LAST SYNC (UTC)", "NEXT SYNC", "UNSYNCED",
 	}, cells)
 	for _, r := range rows {
 		p.note(r)
@@ -56,7 +56,7 @@ func (p *printer) statusRow(r Row) []string {
 		unsynced = p.paint(red, strconv.Itoa(*r.Unsynced))
 	case r.Unsynced != nil:
 		unsynced = "0"
-	case r.Counters == nil && r.State != stateNoAnswer:
+	case r.idle():
 		unsynced = "-"
 	}
 	return []string{
@@ -79,11 +79,16 @@ func stateColor(r Row) color {
 	}
 }
 
+// idle reports whether there is no workflow that could know more.
+func (r Row) idle() bool { return r.Counters == nil && r.State != stateNoAnswer }
+
 // behind is how far the replica is from the primary, in words.
 func behind(r Row) string {
 	switch {
 	case r.ToCompare != nil:
 		return fmt.Sprintf("compared %d of %d", *r.Compared, *r.ToCompare)
+	case r.idle():
+		return "-"
 	case r.Behind == nil:
 		return "?"
 	case *r.Behind == 0:
@@ -101,7 +106,7 @@ func (p *printer) note(r Row) {
 	if r.Reason != "" {
 		why = append(why, r.Reason)
 	}
-	if r.Problem != "" && !strings.Contains(r.Reason, r.Problem) {
+	if r.Problem != "" {
 		why = append(why, r.Problem)
 	}
 	if r.Unsynced != nil && *r.Unsynced > 0 {

@@ -26,7 +26,7 @@ returns when the last write is done.
    ` + program + ` sync-stop acme --reason 'restoring a backup'`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "reason", Usage: "`TEXT` that sync-status shows to others"},
-			&cli.BoolFlag{Name: "no-wait", Usage: "return when Temporal has noted the wish"},
+			&cli.BoolFlag{Name: "no-wait", DisableDefaultText: true, Usage: "return when Temporal has noted the wish"},
 			&cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "wait for `DURATION` at the most"},
 		},
 		Action: a.onPair(stopPair),

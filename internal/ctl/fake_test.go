@@ -1,0 +1,197 @@
+package ctl
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/chef-sync/chef-sync/workflows"
+)
+
+// fake is a Temporal namespace in memory, with a SyncWorkflow that obeys
+// signals. Scripts write it as JSON.
+type fake struct {
+	mu    sync.Mutex
+	now   func() time.Time
+	calls []string
+
+	Down      string // the error of connecting; "" if Temporal answers
+	Broken    bool   // Temporal stops answering after the greeting
+	Denied    bool
+	NoSpace   bool           // the namespace does not exist
+	Polled    *time.Duration // how long ago a worker last asked for work; nil = never
+	Searches  bool           // the namespace has the search attributes
+	Workflows map[string]*fakeWorkflow
+}
+
+// fakeWorkflow is a SyncWorkflow.
+type fakeWorkflow struct {
+	Execution Execution
+	Status    workflows.Status
+	Unsynced  []workflows.Unsynced
+
+	Silent bool // no worker answers queries
+	Busy   int  // how often Describe still shows an activity after stop
+}
+
+func newFake(now func() time.Time, state []byte) (*fake, error) {
+	f := &fake{now: now, Workflows: map[string]*fakeWorkflow{}}
+	if err := json.Unmarshal(state, f); err != nil {
+		return nil, err
+	}
+	for id, w := range f.Workflows {
+		w.Status.Pair.Replica, w.Status.Pair.Destination, _ = strings.Cut(strings.TrimPrefix(id, "chef-sync/"), "/")
+		if w.Status.Pair.Source == "" {
+			w.Status.Pair.Source = w.Status.Pair.Destination
+		}
+		if w.Execution.Status == 0 {
+			w.Execution.Status = enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+		}
+		w.Status.Unsynced = len(w.Unsynced)
+	}
+	return f, nil
+}
+
+// call notes a call, and returns what is wrong with Temporal as a whole.
+func (f *fake) call(format string, args ...any) error {
+	f.calls = append(f.calls, fmt.Sprintf(format, args...))
+	switch {
+	case f.Broken:
+		return serviceerror.NewUnavailable("connection reset by peer")
+	case f.Denied:
+		return serviceerror.NewPermissionDenied("Request unauthorized.", "")
+	case f.NoSpace:
+		return serviceerror.NewNamespaceNotFound("nowhere")
+	}
+	return nil
+}
+
+func (f *fake) running(id string) *fakeWorkflow {
+	if w := f.Workflows[id]; w != nil && w.Execution.Running() {
+		return w
+	}
+	return nil
+}
+
+func (f *fake) Close() {}
+
+func (f *fake) SignalWithStart(ctx context.Context, s Start) error {
+	f.mu.Lock()
+	id := s.Pair.WorkflowID()
+	if f.running(id) == nil {
+		f.calls = append(f.calls, fmt.Sprintf("start %s %s search_attributes=%t", id, s.Pair, s.Options.SearchAttributes))
+		w := &fakeWorkflow{Silent: f.Polled == nil, Status: workflows.Status{Pair: s.Pair, Mode: workflows.ModeBootstrapping}}
+		w.Execution.Status = enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+		f.Workflows[id] = w
+	}
+	f.mu.Unlock()
+	return f.Signal(ctx, id, s.Signal, workflows.Signal{})
+}
+
+func (f *fake) Signal(_ context.Context, id, name string, s workflows.Signal) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.call("signal %s %s %q", id, name, s.Reason); err != nil {
+		return err
+	}
+	w := f.running(id)
+	if w == nil {
+		return ErrNotRunning
+	}
+	switch name {
+	case workflows.SignalStop:
+		w.Status.Mode, w.Status.Reason = workflows.ModeStopped, s.Reason
+	case workflows.SignalStart:
+		if w.Status.Mode == workflows.ModeStopped {
+			w.Status.Mode, w.Status.Reason = workflows.ModeFollowing, ""
+		}
+	case workflows.SignalApproveDeletes:
+		w.Status.Mode = workflows.ModeFollowing
+	case workflows.SignalForgetCursor:
+		w.Status.Mode = workflows.ModeBootstrapping
+	case workflows.SignalRemove:
+		w.Execution.Status = enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	}
+	return nil
+}
+
+func (f *fake) Describe(_ context.Context, id string) (Execution, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w := f.Workflows[id]
+	if err := f.call("describe %s", id); err != nil {
+		return Execution{}, err
+	}
+	if w == nil {
+		return Execution{}, ErrNotRunning
+	}
+	if e := w.Execution; w.Busy > 0 {
+		w.Busy--
+		e.Copying = []string{"Apply"}
+		return e, nil
+	}
+	return w.Execution, nil
+}
+
+func (f *fake) Query(_ context.Context, id, query string, into any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.call("query %s %s", id, query); err != nil {
+		return err
+	}
+	w := f.Workflows[id]
+	switch {
+	case w == nil:
+		return ErrNotRunning
+	case w.Silent:
+		return fmt.Errorf("%w: context deadline exceeded", ErrNoAnswer)
+	}
+	var answer any = w.Status
+	if query == workflows.QueryUnsynced {
+		answer = w.Unsynced
+	}
+	data, err := json.Marshal(answer)
+	return errors.Join(err, json.Unmarshal(data, into))
+}
+
+func (f *fake) Running(_ context.Context, replica string) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.call("list %s", replica); err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, id := range slices.Sorted(maps.Keys(f.Workflows)) {
+		if strings.HasPrefix(id, "chef-sync/"+replica+"/") && f.running(id) != nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+func (f *fake) LastPoller(_ context.Context, queue string) (time.Time, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.call("pollers %s", queue); err != nil || f.Polled == nil {
+		return time.Time{}, err
+	}
+	return f.now().Add(-*f.Polled), nil
+}
+
+func (f *fake) SearchAttributes(context.Context) (map[string]enums.IndexedValueType, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.Searches {
+		return nil, serviceerror.NewPermissionDenied("operator service", "")
+	}
+	return workflows.SearchAttributes(), nil
+}
