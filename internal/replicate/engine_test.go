@@ -1,10 +1,20 @@
 package replicate_test
 
 import (
+	"crypto/md5" //nolint:gosec // Chef's identifier for files
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/chefserver"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/plan"
@@ -23,8 +33,8 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	p := harness.Chef(t, chefserver.Options{ConcurrentUploadFails: true})
-	r := harness.Chef(t, chefserver.Options{ConcurrentUploadFails: true})
+	o := serverOptions(t)
+	p, r := harness.Chef(t, o), harness.Chef(t, o)
 	st, err := staging.Open(t.Context(), "file://"+t.TempDir()+"/staging")
 	if err != nil {
 		t.Fatal(err)
@@ -33,6 +43,20 @@ func newRig(t *testing.T) *rig {
 	return &rig{t: t, primary: p, replica: r, write: harness.Write(t, p.Client), Engine: &replicate.Engine{
 		Primary: p.Client, Replica: r.Client, Staging: st, Uploads: &replicate.Uploads{},
 	}}
+}
+
+// serverOptions are strict, and spare the making of keys.
+func serverOptions(t *testing.T) chefserver.Options {
+	t.Helper()
+	text, _ := harness.Keypair(t)
+	block, _ := pem.Decode([]byte(text))
+	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chefserver.Options{
+		ConcurrentUploadFails: true, PivotalKey: key, GenerateKey: func() (*rsa.PrivateKey, error) { return key, nil },
+	}
 }
 
 func quiet(object.Ref) {}
@@ -45,6 +69,83 @@ func (r *rig) sync() (got replicate.Fetched, done replicate.Applied) {
 		r.t.Fatal(err)
 	}
 	return r.take(s.Writes)
+}
+
+// changes makes changes of one action.
+func changes(a object.Action, paths ...string) []object.Change {
+	out := make([]object.Change, len(paths))
+	for i, p := range paths {
+		out[i] = object.Change{Action: a, Ref: object.MustRef(p)}
+	}
+	return out
+}
+
+func create(paths ...string) []object.Change { return changes(object.ActionCreate, paths...) }
+func update(paths ...string) []object.Change { return changes(object.ActionUpdate, paths...) }
+
+// remove deletes objects from the replica.
+func (r *rig) remove(paths ...string) replicate.Applied {
+	r.t.Helper()
+	var refs []object.Ref
+	for _, p := range paths {
+		refs = append(refs, object.MustRef(p))
+	}
+	done, err := r.Delete(r.t.Context(), refs, replicate.ApplyOptions{}, quiet)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return done
+}
+
+// fault installs a rule on one of the servers.
+func fault(s *harness.ChefServer, method, path string, e chefserver.Effect) *chefserver.Rule {
+	return s.Faults().Add(chefserver.Fault{Method: method, Path: regexp.MustCompile(path), Effect: e})
+}
+
+// once is [fault] for the first request.
+func once(s *harness.ChefServer, method, path string, e chefserver.Effect) *chefserver.Rule {
+	return s.Faults().Add(chefserver.Fault{Method: method, Path: regexp.MustCompile(path), Count: 1, Effect: e})
+}
+
+// reasons is failures as "ref: reason".
+func reasons(failed ...[]replicate.Failure) string {
+	var out []string
+	for _, f := range slices.Concat(failed...) {
+		out = append(out, f.Ref.String()+": "+f.Reason)
+	}
+	return strings.Join(out, "\n")
+}
+
+// wantFailed checks which objects failed, and that each failure says why.
+func (r *rig) wantFailed(failed []replicate.Failure, word string, paths ...string) {
+	r.t.Helper()
+	var got []string
+	for _, f := range failed {
+		got = append(got, f.Ref.String())
+		if !strings.Contains(f.Reason, word) {
+			r.t.Errorf("%s failed for %q, want it to say %q", f.Ref, f.Reason, word)
+		}
+	}
+	if diff := cmp.Diff(paths, got, cmpopts.EquateEmpty()); diff != "" {
+		r.t.Errorf("failures (-want +got):\n%s%s", diff, reasons(failed))
+	}
+}
+
+// chefPut is an ordinary upload.
+var chefPut chef.PutCookbookOptions
+
+func (r *rig) snapshot(s *harness.ChefServer) *chefserver.Snapshot {
+	r.t.Helper()
+	snap, err := s.Snapshot(harness.Organization)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return snap
+}
+
+func sum(text string) string {
+	s := md5.Sum([]byte(text)) //nolint:gosec // Chef's identifier for files
+	return hex.EncodeToString(s[:])
 }
 
 // take fetches and applies changes.

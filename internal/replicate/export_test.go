@@ -1,0 +1,4 @@
+package replicate
+
+// SetSandboxFiles bounds the files of one sandbox.
+func (e *Engine) SetSandboxFiles(n int) { e.sandboxFiles = n }
