@@ -60,6 +60,18 @@ func (f *Auto) Next(ctx context.Context, cursor object.Cursor, o NextOptions) (P
 	return p, err
 }
 
+// Saw tells the feed of the cursor what a follower listed. See [Witness].
+func (f *Auto) Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (object.Cursor, error) {
+	of := f.Sequence
+	if c.Feed == f.Listing.Name() {
+		of = f.Listing
+	}
+	if w, ok := of.(Witness); ok {
+		return w.Saw(ctx, c, refs)
+	}
+	return c, nil
+}
+
 func (f *Auto) deny() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

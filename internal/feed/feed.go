@@ -20,8 +20,9 @@ import (
 //
 // Position. A cursor stands between two changes. Head returns a cursor before
 // which everything has been said: whoever lists the organization after Head
-// returned, and then follows from the cursor, has missed nothing. Next returns
-// the changes after a cursor and the cursor behind the last one returned.
+// returned, tells the feed what was listed if it is a [Witness], and then follows
+// from the cursor, has missed nothing. Next returns the changes after a cursor
+// and the cursor behind the last one returned.
 //
 // Delivery. Every change is delivered at least once, in an order in which the
 // last change of an object comes last. A feed may leave out changes of an
@@ -45,6 +46,15 @@ type Feed interface {
 	// [ErrCursorLost] if the feed cannot continue from there: everything has to
 	// be compared, beginning with a new Head.
 	Next(ctx context.Context, cursor object.Cursor, o NextOptions) (Page, error)
+}
+
+// Witness is a feed that learns of changes by comparing what it sees. Of an
+// object that was created after it looked for Head, listed by the follower, and
+// deleted before it looked again, it knows nothing unless it is told.
+type Witness interface {
+	// Saw returns the cursor to follow from for a follower that listed refs after
+	// Head returned c. It may be repeated. Returns [ErrCursorLost] like Next.
+	Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (object.Cursor, error)
 }
 
 // NextOptions modifies [Feed.Next].

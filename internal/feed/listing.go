@@ -30,6 +30,11 @@ import (
 // frozen when last read are not read again: what is forced into one, or stored
 // under its name after a delete, is for a full comparison to find.
 //
+// What was told to the pair is read once more at the next call, because the pair
+// read it later than the feed did, and perhaps something else. That leaves one
+// hole, for a full comparison to close: an object that changes and changes back
+// between two calls, and was read by the pair in the meantime.
+//
 // The position names a snapshot in the staging store: "ID", or "ID>TARGET"
 // while a long difference is handed out in pages. If the snapshot is gone the
 // cursor is lost. A primary that was restored from a backup needs no epoch: what
@@ -50,6 +55,9 @@ type Listing struct {
 	mu    sync.Mutex
 	deep  time.Time // when contents were last read, by this process
 	owing string    // the position from which contents were last read and had changed
+
+	told   []object.Ref // read again at the next call, if that is
+	toldAt string       // from this list
 }
 
 // DefaultDeepInterval is how often contents are compared.
@@ -75,6 +83,31 @@ func (f *Listing) Head(ctx context.Context) (object.Cursor, error) {
 		return object.Cursor{}, err
 	}
 	f.markDeep(now, "")
+	return object.Cursor{Feed: NameListing, Position: id}, nil
+}
+
+// Saw adds what a follower listed to what is taken to be there, so that its
+// delete will be seen. See [Witness].
+func (f *Listing) Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (object.Cursor, error) {
+	id, target, err := f.position(c)
+	if err != nil {
+		return object.Cursor{}, err
+	}
+	if target != "" {
+		return object.Cursor{}, lost(c, "it is no head")
+	}
+	s, err := f.load(ctx, c, id)
+	if err != nil {
+		return object.Cursor{}, err
+	}
+	for _, ref := range refs {
+		if _, known := s[ref]; !known && slices.Contains(f.kinds(), ref.Kind) {
+			s[ref] = entry{}
+		}
+	}
+	if id, err = f.save(ctx, s); err != nil {
+		return object.Cursor{}, err
+	}
 	return object.Cursor{Feed: NameListing, Position: id}, nil
 }
 
@@ -104,19 +137,16 @@ func (f *Listing) Next(ctx context.Context, cursor object.Cursor, o NextOptions)
 	}
 	now := f.clock()
 	deep := f.deepDue(now, cursor.Position) || o.Deep
-	target, err := f.look(ctx, base, deep)
+	again := f.toldBefore(baseID)
+	target, err := f.look(ctx, base, again, deep)
 	if err != nil {
 		return Page{}, err
 	}
 	page, err := f.hand(ctx, cursor, base, target, "", o.Limit)
-	if err != nil || !deep {
-		return page, err
+	if err != nil {
+		return Page{}, err
 	}
-	if page.Next == cursor {
-		f.markDeep(now, "")
-	} else {
-		f.markDeep(now, cursor.Position)
-	}
+	f.looked(now, deep, len(again) > 0, cursor, page.Next)
 	return page, nil
 }
 
@@ -131,6 +161,7 @@ func (f *Listing) hand(ctx context.Context, cursor object.Cursor, base, target s
 		if targetID, err = f.save(ctx, target); err != nil {
 			return Page{}, err
 		}
+		f.tell(targetID, changes)
 	}
 	if limit <= 0 || len(changes) <= limit {
 		return Page{Changes: changes, Next: object.Cursor{Feed: NameListing, Position: targetID}}, nil
@@ -147,9 +178,10 @@ func (f *Listing) hand(ctx context.Context, cursor object.Cursor, base, target s
 	}, nil
 }
 
-// look lists the organization as it is now. Contents that are not read are
-// taken to be as in base.
-func (f *Listing) look(ctx context.Context, base snapshot, deep bool) (snapshot, error) {
+// look lists the organization as it is now. Contents are read of what is new
+// and of what is named in again, or of everything; others are taken to be as in
+// base.
+func (f *Listing) look(ctx context.Context, base snapshot, again map[object.Ref]bool, deep bool) (snapshot, error) {
 	refs, err := f.list(ctx)
 	if err != nil {
 		return nil, err
@@ -159,7 +191,7 @@ func (f *Listing) look(ctx context.Context, base snapshot, deep bool) (snapshot,
 	for _, ref := range refs {
 		e, known := base[ref]
 		seen[ref] = e
-		if !known || (deep && !e.Immutable) {
+		if !known || again[ref] || (deep && !e.Immutable) {
 			read = append(read, ref)
 		}
 	}
@@ -319,4 +351,45 @@ func (f *Listing) markDeep(at time.Time, owing string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.deep, f.owing = at, owing
+}
+
+// looked notes what a look from one cursor to the next has read.
+func (f *Listing) looked(at time.Time, deep, again bool, from, to object.Cursor) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if deep {
+		f.deep, f.owing = at, ""
+	}
+	switch {
+	case from == to: // what was told is as it was told
+		f.told, f.toldAt = nil, ""
+	case deep || again:
+		f.owing = from.Position
+	}
+}
+
+// tell notes what the pair will have read when it asks from the list id.
+func (f *Listing) tell(id string, changes []object.Change) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.told, f.toldAt = nil, id
+	for _, c := range changes {
+		if c.Action != object.ActionDelete {
+			f.told = append(f.told, c.Ref)
+		}
+	}
+}
+
+// toldBefore returns what the pair was told on its way to the list id.
+func (f *Listing) toldBefore(id string) map[object.Ref]bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if id != f.toldAt {
+		return nil
+	}
+	out := make(map[object.Ref]bool, len(f.told))
+	for _, ref := range f.told {
+		out[ref] = true
+	}
+	return out
 }

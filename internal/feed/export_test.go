@@ -1,0 +1,9 @@
+package feed
+
+import "time"
+
+// SetClock makes now the clock of f.
+func (f *Auto) SetClock(now func() time.Time) { f.now = now }
+
+// Reprobe is how long Auto lists before it asks for updated_since again.
+const Reprobe = reprobe
