@@ -24,8 +24,9 @@ type fake struct {
 	now   func() time.Time
 	calls []string
 
-	Down      string // the error of connecting; "" if Temporal answers
-	Broken    bool   // Temporal stops answering after the greeting
+	Down      string    // the error of connecting; "" if Temporal answers
+	Broken    bool      // Temporal stops answering after the greeting
+	Until     time.Time // the end of Broken; zero for never
 	Denied    bool
 	NoSpace   bool           // the namespace does not exist
 	Polled    *time.Duration // how long ago a worker last asked for work; nil = never
@@ -65,7 +66,7 @@ func newFake(now func() time.Time, state []byte) (*fake, error) {
 func (f *fake) call(format string, args ...any) error {
 	f.calls = append(f.calls, fmt.Sprintf(format, args...))
 	switch {
-	case f.Broken:
+	case f.Broken && (f.Until.IsZero() || f.now().Before(f.Until)):
 		return serviceerror.NewUnavailable("connection reset by peer")
 	case f.Denied:
 		return serviceerror.NewPermissionDenied("Request unauthorized.", "")

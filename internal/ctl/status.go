@@ -14,6 +14,12 @@ import (
 	"github.com/chef-sync/chef-sync/internal/object"
 )
 
+// The flags of sync-status.
+const (
+	flagWatch    = "watch"
+	flagInterval = "interval"
+)
+
 func (a *App) statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "sync-status",
@@ -36,8 +42,8 @@ everything up to the cursor. With --watch, json is one line for each look.
 The exit code is 1 if any pair shown is halted, waiting, has unsynced objects,
 does not answer, or is configured and not running. A stopped pair was meant.`,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "watch", DisableDefaultText: true, Aliases: []string{"w"}, Usage: "look again until interrupted"},
-			&cli.DurationFlag{Name: "interval", Value: 2 * time.Second, Usage: "`DURATION` between two looks of --watch"},
+			&cli.BoolFlag{Name: flagWatch, DisableDefaultText: true, Aliases: []string{"w"}, Usage: "look again until interrupted"},
+			&cli.DurationFlag{Name: flagInterval, Value: 2 * time.Second, Usage: "`DURATION` between two looks of --watch"},
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 1 {
@@ -57,27 +63,54 @@ func showStatus(ctx context.Context, k *call) error {
 		}
 		one = &p
 	}
-	for {
-		rows, err := k.look(ctx, one)
-		if err != nil {
-			return err
-		}
-		if err := k.show(rows); err != nil {
-			return err
-		}
-		if k.flags.Bool("watch") && k.app.Sleep(ctx, max(k.flags.Duration("interval"), stopPoll)) == nil {
-			continue
-		}
-		if slices.ContainsFunc(rows, func(r Row) bool { return r.Attention }) {
-			return errLook
-		}
-		return nil
+	if k.flags.Bool(flagWatch) {
+		return k.watch(ctx, one)
 	}
+	return k.lookOnce(ctx, one)
+}
+
+// watch looks until ctx ends, and returns what the last look found. A Temporal
+// that does not answer may be one that is being restarted, so it goes on.
+func (k *call) watch(ctx context.Context, one *object.Pair) error {
+	var last error
+	for {
+		err := k.lookOnce(ctx, one)
+		if ctx.Err() != nil {
+			return last
+		}
+		var f *failure
+		if errors.As(err, &f) {
+			if f.code != ExitUnreachable {
+				return err
+			}
+			report(k.print.err, err)
+			err = errLook
+		}
+		last = err
+		if k.app.Sleep(ctx, max(k.flags.Duration(flagInterval), stopPoll)) != nil {
+			return last
+		}
+	}
+}
+
+// lookOnce looks and prints. It returns errLook if a pair needs a person.
+func (k *call) lookOnce(ctx context.Context, one *object.Pair) error {
+	rows, err := k.look(ctx, one)
+	if err != nil {
+		return err
+	}
+	if err := k.show(rows); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(rows, func(r Row) bool { return r.Attention }) {
+		return errLook
+	}
+	return nil
 }
 
 // show prints what one look found.
 func (k *call) show(rows []Row) error {
-	watch := k.flags.Bool("watch")
+	watch := k.flags.Bool(flagWatch)
 	switch {
 	case k.print.json && watch:
 		return json.NewEncoder(k.print.out).Encode(rows)
