@@ -23,12 +23,17 @@ type pair struct {
 }
 
 // newPair starts an ec-syncd and waits until its workers ask for work.
-func newPair(t testing.TB, primary, replica harness.Side, settings string) *pair {
+func newPair(t testing.TB, primary, replica harness.Side, more string) *pair {
 	t.Helper()
-	d := harness.NewSyncd(t, primary, replica, fmt.Sprintf("parallel %d\npoll_interval 1\n%s", *parallel, settings))
+	d := harness.NewSyncd(t, primary, replica, settings(more))
 	p := &pair{Syncd: d, t: t, temporal: d.Temporal(t)}
 	p.awake()
 	return p
+}
+
+// settings are those of every ec-syncd here, and more.
+func settings(more string) string {
+	return fmt.Sprintf("parallel %d\npoll_interval 1\n%s", *parallel, more)
 }
 
 // awake waits until the workers ask for work.
