@@ -28,13 +28,12 @@ start=$$SECONDS; told=0
 while sleep 0.5; kill -0 $$build 2>/dev/null; do
 	elapsed=$$((SECONDS - start))
 	if ((elapsed < told + 20)); then continue; fi
-	if ((told == 0)); then
-		echo "    The first build downloads 1.5 GB of Go modules and compiles a Temporal server:"
-		echo "    7 to 12 minutes on 2 cores. Later ones take seconds."
-	fi
-	told=$$elapsed
 	modules=$$(grep -c '^go: downloading' "$$log" || true)
 	packages=$$(grep -cv '^go: ' "$$log" || true)
+	if ((told == 0 && modules + packages > 30)); then
+		echo "    $(3)"
+	fi
+	told=$$elapsed
 	echo "    $$elapsed s: $$modules modules downloaded, $$packages of at most $(2) packages compiled; now $$(tail -n 1 "$$log")"
 done
 if ! wait $$build; then cat "$$log" >&2; exit 1; fi
@@ -51,10 +50,10 @@ build: bin/ec-syncd bin/chef-sync-ctl ## build bin/ec-syncd and bin/chef-sync-ct
 # Always asked for: the Go tool knows better than make what has changed.
 .PHONY: bin/ec-syncd bin/chef-sync-ctl
 bin/ec-syncd:
-	@$(call build-and-tell,worker,1850)
+	@$(call build-and-tell,worker,1850,The first build downloads 1.5 GB of modules and compiles a Temporal server: 7 to 12 minutes on 2 cores. Later ones take seconds.)
 
 bin/chef-sync-ctl:
-	@$(call build-and-tell,starter,520)
+	@$(call build-and-tell,starter,520,The first build takes a minute or two on 2 cores. Later ones take seconds.)
 
 .PHONY: short
 short: ## tests that need no installed server; under 30 s once compiled
