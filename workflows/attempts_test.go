@@ -14,19 +14,25 @@ import (
 // it for as many as there can be.
 var endless = worker.Options{Interceptors: []interceptor.WorkerInterceptor{&endlessWorker{}}}
 
-type endlessWorker struct{ interceptor.WorkerInterceptorBase }
+type endlessWorker struct {
+	interceptor.WorkerInterceptorBase
+}
 
 func (*endlessWorker) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
 	return &endlessInbound{interceptor.WorkflowInboundInterceptorBase{Next: next}}
 }
 
-type endlessInbound struct{ interceptor.WorkflowInboundInterceptorBase }
+type endlessInbound struct {
+	interceptor.WorkflowInboundInterceptorBase
+}
 
 func (i *endlessInbound) Init(out interceptor.WorkflowOutboundInterceptor) error {
 	return i.Next.Init(&endlessOutbound{interceptor.WorkflowOutboundInterceptorBase{Next: out}})
 }
 
-type endlessOutbound struct{ interceptor.WorkflowOutboundInterceptorBase }
+type endlessOutbound struct {
+	interceptor.WorkflowOutboundInterceptorBase
+}
 
 func (o *endlessOutbound) ExecuteActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
 	opts := workflow.GetActivityOptions(ctx)

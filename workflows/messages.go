@@ -42,6 +42,11 @@ const (
 type Signal struct {
 	// Reason is shown in status; for people.
 	Reason string `json:"reason,omitempty"`
+
+	// At is when the signal was sent. Signals of different names that wait for a
+	// worker side by side have no order of their own: with At, the later of a
+	// stop and a start counts, without it the stop. Zero means not known.
+	At time.Time `json:"at"`
 }
 
 // UnmarshalJSON also takes a bare string as the reason, and anything else as
@@ -87,6 +92,9 @@ type Status struct {
 
 	LastSync time.Time `json:"last_sync"` // when the last page was completely applied
 	Since    time.Time `json:"since"`     // when Mode began
+
+	// Halt is what a halted pair asks about; nil in any other mode.
+	Halt *Halt `json:"halt,omitempty"`
 
 	Unsynced int    `json:"unsynced"`
 	Extras   int    `json:"extras"`           // objects that only the replica has, at the last full comparison

@@ -11,9 +11,11 @@ type message struct {
 	handle      func(r *run, s Signal)
 }
 
+// messages are in the order in which signals that arrived together are handled:
+// a stop comes after a start, so that in doubt the pair is stopped.
 var messages = []message{
-	{SignalStop, "Stop after the batch under way and keep the cursor. Needs no input.", (*run).onStop},
 	{SignalStart, "Go on from the cursor. Needs no input.", (*run).onStart},
+	{SignalStop, "Stop after the batch under way and keep the cursor. Needs no input.", (*run).onStop},
 	{SignalSyncNow, "Poll now, contents too, and retry unsynced objects. Needs no input.", (*run).onSyncNow},
 	{SignalApproveDeletes, "Let a halted pair delete what it asks to delete. Needs no input.", (*run).onApprove},
 	{SignalForgetCursor, "Compare everything anew. Needs no input.", (*run).onForget},
@@ -55,11 +57,15 @@ func (r *run) drain(ctx workflow.Context) {
 }
 
 func (r *run) onStop(s Signal) {
-	r.state.Stopped, r.state.StopReason = true, s.Reason
+	if s.At.IsZero() || !s.At.Before(r.state.StartedAt) {
+		r.state.Stopped, r.state.StopReason, r.state.StoppedAt = true, s.Reason, s.At
+	}
 }
 
-func (r *run) onStart(Signal) {
-	r.state.Stopped, r.state.StopReason = false, ""
+func (r *run) onStart(s Signal) {
+	if s.At.IsZero() || !s.At.Before(r.state.StoppedAt) {
+		r.state.Stopped, r.state.StopReason, r.state.StartedAt = false, "", s.At
+	}
 }
 
 func (r *run) onSyncNow(Signal) {

@@ -32,6 +32,8 @@ type State struct {
 
 	Stopped    bool      `json:"stopped,omitempty"`
 	StopReason string    `json:"stop_reason,omitempty"`
+	StoppedAt  time.Time `json:"stopped_at"` // Signal.At of the last stop
+	StartedAt  time.Time `json:"started_at"` // and of the last start
 	Halt       *Halt     `json:"halt,omitempty"`
 	Mode       Mode      `json:"mode,omitempty"` // as last shown
 	Since      time.Time `json:"since"`
@@ -180,7 +182,7 @@ func (s *State) status(p object.Pair) Status {
 	out := Status{
 		Pair: p, Mode: s.mode(), Cursor: s.Cursor, Feed: s.Cursor.Feed, Identities: s.Identities,
 		Behind: s.Behind, Survey: s.Survey, LastSync: s.LastSync, Since: s.Since,
-		Unsynced: len(s.Unsynced), Extras: s.Extras, Counters: s.Counters,
+		Halt: s.Halt, Unsynced: len(s.Unsynced), Extras: s.Extras, Counters: s.Counters,
 	}
 	if s.Survey != nil {
 		out.Feed = s.Survey.Head.Feed

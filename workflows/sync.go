@@ -51,6 +51,7 @@ func newRun(ctx workflow.Context, in SyncInput) (*run, error) {
 	r.now = func() time.Time { return workflow.Now(ctx).UTC() }
 	if r.state.Since.IsZero() {
 		r.state.Since = r.now()
+		r.state.Behind = -1
 	}
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryStatus,
 		func() (Status, error) { return r.state.status(in.Pair), nil },

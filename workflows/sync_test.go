@@ -390,6 +390,29 @@ func TestSignalsNeedNoInputAndSurviveAny(t *testing.T) {
 	}
 }
 
+// Signals that no worker has taken yet arrive together.
+func TestTheLaterOfStopAndStartCounts(t *testing.T) {
+	early, late := workflows.Signal{At: time.Unix(1, 0)}, workflows.Signal{At: time.Unix(2, 0)}
+	for _, c := range []struct {
+		name        string
+		start, stop any
+		want        workflows.Mode
+	}{
+		{"start, then stop", early, late, workflows.ModeStopped},
+		{"stop, then start", late, early, workflows.ModeFollowing},
+		{"nobody knows", nil, nil, workflows.ModeStopped},
+	} {
+		w := newWorld(t)
+		w.at(time.Second, func() {
+			w.env.SignalWorkflow(workflows.SignalStart, c.start)
+			w.env.SignalWorkflow(workflows.SignalStop, c.stop)
+		})
+		if got := w.run(following(0), time.Minute); got.Mode != c.want {
+			t.Errorf("%s: %s; want %s", c.name, got.Mode, c.want)
+		}
+	}
+}
+
 func TestIdlePairAddsNothing(t *testing.T) {
 	w := newWorld(t)
 	w.run(following(0), 24*time.Hour)

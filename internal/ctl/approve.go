@@ -41,6 +41,11 @@ func approveDeletes(ctx context.Context, k *call, p object.Pair) error {
 			"%s: %s is %s, not halted: there is nothing to approve", k.command, p.Destination, s.Mode)
 	}
 	fmt.Fprintf(k.print.err, "%s is halted since %s:\n  %s\n", cell(p.String()), stamp(s.Since), cell(s.Reason))
+	if s.Halt != nil {
+		for _, ref := range s.Halt.Sample {
+			fmt.Fprintf(k.print.err, "  %s\n", cell(ref.String()))
+		}
+	}
 	if err := k.confirm("Delete them on the replica?", p); err != nil {
 		return err
 	}

@@ -141,6 +141,7 @@ func (k *call) configured(p object.Pair) bool {
 
 // signal sends a signal to a pair that runs.
 func (k *call) signal(ctx context.Context, p object.Pair, name string, s workflows.Signal) error {
+	s.At = k.app.Now()
 	err := k.temporal.Signal(ctx, p.WorkflowID(), name, s)
 	if errors.Is(err, ErrNotRunning) {
 		return k.notRunning(p)

@@ -14,9 +14,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/temporal"
 
-	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/workflows"
 )
 
@@ -57,30 +55,10 @@ func (s *sdk) Close() { s.client.Close() }
 func (s *sdk) SignalWithStart(ctx context.Context, in Start) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	o := client.StartWorkflowOptions{
-		ID:            in.Pair.WorkflowID(),
-		TaskQueue:     workflows.TaskQueue(in.Pair.Replica),
-		StaticSummary: workflows.StaticSummary(in.Pair),
-	}
-	if in.Options.SearchAttributes {
-		o.TypedSearchAttributes = startAttributes(in.Pair)
-	}
-	_, err := s.client.SignalWithStartWorkflow(ctx, o.ID, in.Signal, workflows.Signal{}, o,
+	o := workflows.StartOptions(in.Pair, in.Options.SearchAttributes)
+	_, err := s.client.SignalWithStartWorkflow(ctx, o.ID, in.Signal, workflows.Signal{At: in.At}, o,
 		workflows.Name, workflows.SyncInput{Pair: in.Pair, Options: in.Options})
 	return err
-}
-
-// The search attributes that are known before a worker runs the workflow, which
-// then sets all of workflows.SearchAttributes.
-const (
-	attrOrganization = "ChefSyncOrganization"
-	attrReplica      = "ChefSyncReplica"
-)
-
-func startAttributes(p object.Pair) temporal.SearchAttributes {
-	return temporal.NewSearchAttributes(
-		temporal.NewSearchAttributeKeyKeyword(attrOrganization).ValueSet(p.Destination),
-		temporal.NewSearchAttributeKeyKeyword(attrReplica).ValueSet(p.Replica))
 }
 
 func (s *sdk) Signal(ctx context.Context, workflowID, name string, in workflows.Signal) error {

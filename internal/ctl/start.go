@@ -34,7 +34,7 @@ func startPair(ctx context.Context, k *call, p object.Pair) error {
 		return err
 	}
 	err = k.temporal.SignalWithStart(ctx, Start{
-		Pair: p, Signal: workflows.SignalStart,
+		Pair: p, Signal: workflows.SignalStart, At: k.app.Now(),
 		Options: workflows.Options{SearchAttributes: k.hasSearchAttributes(ctx)},
 	})
 	if err != nil {

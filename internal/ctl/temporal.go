@@ -58,6 +58,7 @@ type Start struct {
 	Pair    object.Pair
 	Options workflows.Options
 	Signal  string
+	At      time.Time // when the operator said so
 }
 
 // Execution is what Temporal itself knows of a workflow.
