@@ -123,6 +123,9 @@ func (c *Client) PutCookbook(ctx context.Context, m *Manifest, o PutCookbookOpti
 	if _, err := c.APIVersion(ctx); err != nil {
 		return fmt.Errorf("put cookbook %s %s: find the API version: %w", name, version, err)
 	}
+	// A goiardi prints name and version of 1.0 as 1.0.0 and leaves the metadata
+	// as they are; every server wants the three to agree with the path.
+	m = m.addressed(name, version)
 	r := &request{
 		method: http.MethodPut,
 		path:   c.orgPath(path),

@@ -271,6 +271,21 @@ func (m *Manifest) Version() string {
 	return stringAt(m.keys, "version")
 }
 
+// addressed returns the manifest under a name and version, both as they stand in
+// the path that it is written to.
+func (m *Manifest) addressed(name, version string) *Manifest {
+	out := *m
+	out.keys = maps.Clone(m.keys)
+	for key, value := range map[string]string{"name": name + "-" + version, "version": version} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return m // a string always marshals
+		}
+		out.keys[key] = text
+	}
+	return &out
+}
+
 // Frozen reports whether the version can be changed only by force.
 func (m *Manifest) Frozen() bool {
 	var frozen bool

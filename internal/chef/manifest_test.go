@@ -296,3 +296,28 @@ func FuzzManifest(f *testing.F) {
 		}
 	})
 }
+
+// A goiardi prints a version stored as 1.0 as 1.0.0 everywhere but in the
+// metadata, and refuses that very manifest.
+func TestPutCookbookMakesNameAndVersionAgreeWithThePath(t *testing.T) {
+	var m Manifest
+	text := `{"name":"fw-1.0.0","cookbook_name":"fw","version":"1.0.0","metadata":{"version":"1.0"},"recipes":[],"frozen?":false}`
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		t.Fatal(err)
+	}
+	got, err := m.addressed(m.CookbookName(), m.Version()).segmentForm()
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back struct{ Name, Version string }
+	if err := json.Unmarshal(body, &back); err != nil {
+		t.Fatal(err)
+	}
+	if back.Name != "fw-1.0" || back.Version != "1.0" {
+		t.Errorf("sent as name %q, version %q; want fw-1.0 and 1.0, as in the path", back.Name, back.Version)
+	}
+}

@@ -129,16 +129,23 @@ func PutCookbook(ctx context.Context, c *chef.Client, name, version string, froz
 	return c.PutCookbook(ctx, &m, chef.PutCookbookOptions{Force: force})
 }
 
-// Small fills an organization with a few objects of every kind.
+// Small fills an organization with a few objects of every kind: 16 of them, and
+// four distinct files on a server that can hold all.
 func (w *Content) Small() {
 	w.t.Helper()
+	files := map[string]string{"recipes/default.rb": "a", "README.md": "readme"}
+	version, err := w.c.APIVersion(w.t.Context())
+	w.must("API version", err)
+	if version >= 2 { // older ones have no place for it
+		files["compliance/x/y.rb"] = "c"
+	}
 	for i := range 5 {
 		w.Role(fmt.Sprintf("role%d", i), "1")
 		w.Item("users", fmt.Sprintf("user%d", i), "1")
 	}
 	w.Bag("empty")
 	w.Environment("prod", "1")
-	w.Cookbook("app", "1.0.0", true, map[string]string{"recipes/default.rb": "a", "README.md": "readme", "compliance/x/y.rb": "c"})
+	w.Cookbook("app", "1.0.0", true, files)
 	w.Cookbook("app", "1.1.0", false, map[string]string{"recipes/default.rb": "b", "README.md": "readme"})
 	w.Cookbook("bare", "0.1.0", false, nil)
 }
