@@ -21,7 +21,7 @@ import (
 //	server's level         slog's level
 //	debug, info            debug: hundreds of lines about its own start
 //	warn                   warn; debug while the server starts or stops
-//	error: canceled        debug, and any error while the server stops
+//	error: canceled        debug, and any error while the server starts or stops
 //	error and worse        error
 //
 // Warnings of a start are remarks on a configuration that an operator cannot
@@ -71,10 +71,11 @@ func (l *logger) Warn(msg string, tags ...tag.Tag) {
 }
 
 // Error logs at error level; at debug level what comes from a canceled request, and
-// what services say of each other while they stop ("task queue closed").
+// what services say of each other while they start ("not healthy yet") or stop
+// ("task queue closed"). A start that fails is told by the error of Start.
 func (l *logger) Error(msg string, tags ...tag.Tag) {
 	level := slog.LevelError
-	if canceled(tags) || l.phase.isStopping() {
+	if canceled(tags) || !l.phase.isRunning() {
 		level = slog.LevelDebug
 	}
 	l.log(level, msg, tags)
@@ -124,12 +125,6 @@ func (p *phase) isRunning() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return !p.starting && !p.stopping
-}
-
-func (p *phase) isStopping() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.stopping
 }
 
 // failStart keeps err and returns true if the server is still starting.

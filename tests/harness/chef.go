@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -121,3 +122,6 @@ func snapshot(t testing.TB, s *ChefServer) *chefserver.Snapshot {
 	}
 	return snap
 }
+
+// Path compiles the pattern of a request path for a [chefserver.Fault].
+func Path(pattern string) *regexp.Regexp { return regexp.MustCompile(pattern) }

@@ -39,7 +39,11 @@ func (s *story) equal(when string) {
 	harness.Until(s.t, when+": both servers equal", func() bool {
 		diff = harness.DiffDumps(harness.Dump(s.t, s.primary), harness.Dump(s.t, s.replica))
 		return len(diff) == 0
-	}, func() string { return fmt.Sprintf("%d differences, the first: %v\nstatus: %v", len(diff), diff[:min(3, len(diff))], s.syncd.Status(s.t)) })
+	}, func() string {
+		unsynced, _, _ := s.syncd.Ctl(s.t, "--output", "json", "unsynced-objects", harness.Organization)
+		return fmt.Sprintf("%d differences, the first: %v\nstatus: %v\nunsynced: %s",
+			len(diff), diff[:min(3, len(diff))], s.syncd.Status(s.t), unsynced)
+	})
 }
 
 // is waits until sync-status says that a field has a value.
