@@ -104,14 +104,15 @@ func troubleOf(err error) Trouble {
 // Backoff bounds the waiting between attempts at something that fails.
 type Backoff struct{ First, Most time.Duration }
 
-// After returns how long to wait after the nth failure in a row, n from 1.
+// After returns how long to wait after the nth failure in a row, n from 1: First,
+// and twice as long each time, up to Most (or First, if that is more).
 func (b Backoff) After(n int) time.Duration {
-	d := b.First
-	for range min(n, 32) - 1 {
-		if d >= b.Most/2 {
-			return b.Most
+	d, most := b.First, max(b.First, b.Most)
+	for range min(n, 64) - 1 {
+		if d >= most/2 {
+			return most
 		}
 		d *= 2
 	}
-	return min(d, b.Most)
+	return d
 }

@@ -101,6 +101,7 @@ type Trouble struct {
 type Beat struct {
 	Polls    int       `json:"polls"`     // since the activity was scheduled
 	LastPoll time.Time `json:"last_poll"` // of the last one that the primary answered
+	Checked  time.Time `json:"checked"`   // when the servers last said who they are
 	Fails    int       `json:"fails,omitempty"`
 	Problem  string    `json:"problem,omitempty"`
 }

@@ -31,6 +31,7 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 	if activity.HasHeartbeatDetails(ctx) {
 		_ = activity.GetHeartbeatDetails(ctx, &p.beat) // unreadable: start counting anew
 	}
+	p.shown.Store(p.beat)
 	defer beating(ctx, func() any { return p.shown.Load() })()
 	end := time.Now().Add(p.set.PollHold)
 	for {
@@ -83,7 +84,7 @@ func (p *poll) once(ctx context.Context) (*PollResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.beat = Beat{Polls: p.beat.Polls + 1, LastPoll: time.Now().UTC()}
+	p.beat = Beat{Polls: p.beat.Polls + 1, LastPoll: time.Now().UTC(), Checked: p.beat.Checked}
 	p.shown.Store(p.beat)
 	return out, nil
 }
@@ -111,16 +112,21 @@ func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error)
 	if err != nil {
 		return nil, err
 	}
-	if page.Next == p.in.Cursor && p.in.Trouble == "" {
+	idle := page.Next == p.in.Cursor && p.in.Trouble == ""
+	if since := time.Since(p.beat.Checked); idle && since >= 0 && since < checkEvery {
 		return nil, nil
 	}
-	// What was learned about one server must not be done to another.
+	// What was learned about one server must not be done to another; and a
+	// replica that was replaced says nothing by itself while the primary rests.
 	ids, err := c.Engine.Identities(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if why := changed(p.in.Identities, ids); why != "" {
 		return &PollResult{Reset: why, Identities: ids}, nil
+	}
+	if p.beat.Checked = time.Now().UTC(); idle {
+		return nil, nil
 	}
 	out := &PollResult{
 		Cursor: page.Next, Behind: page.Behind, Ignored: page.Ignored, Identities: ids,
@@ -135,6 +141,9 @@ func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error)
 	}
 	return out, p.weigh(ctx, c, out)
 }
+
+// checkEvery is how often servers are asked who they are while nothing changes.
+const checkEvery = time.Minute
 
 // weigh counts what the delete guard has to know.
 func (p *poll) weigh(ctx context.Context, c *Connection, out *PollResult) error {

@@ -2,18 +2,10 @@ package replicate_test
 
 import (
 	"crypto/md5" //nolint:gosec // Chef's identifier for files
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
-	"errors"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,7 +30,8 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	p, r := server(t), server(t)
+	o := chefserver.Options{ConcurrentUploadFails: true}
+	p, r := harness.FastChef(t, o), harness.FastChef(t, o)
 	st, err := staging.Open(t.Context(), "file://"+t.TempDir()+"/staging")
 	if err != nil {
 		t.Fatal(err)
@@ -47,39 +40,6 @@ func newRig(t *testing.T) *rig {
 	return &rig{t: t, primary: p, replica: r, write: harness.Write(t, p.Client), Engine: &replicate.Engine{
 		Primary: p.Client, Replica: r.Client, Staging: st, Uploads: &replicate.Uploads{},
 	}}
-}
-
-// fastKey is short, since signatures are most of what these tests cost.
-var fastKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
-
-// server starts a strict Chef server whose Client signs with [fastKey].
-func server(t *testing.T) *harness.ChefServer {
-	t.Helper()
-	key := fastKey()
-	s := harness.Chef(t, chefserver.Options{
-		ConcurrentUploadFails: true, PivotalKey: key, GenerateKey: func() (*rsa.PrivateKey, error) { return key, nil },
-	})
-	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "fast.pem")
-	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-	if err := errors.Join(
-		os.WriteFile(file, private, 0o600),
-		s.CreateUser("fast", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})),
-		s.AddMember(harness.Organization, "fast", true),
-	); err != nil {
-		t.Fatal(err)
-	}
-	s.Client = harness.NewClient(t, s.URL, harness.Organization, "fast", file)
-	return s
 }
 
 func quiet(object.Ref) {}

@@ -229,7 +229,7 @@ func TestOneUploadPerFile(t *testing.T) {
 	if _, err := r.replica.CreateOrganization("beta", "Beta"); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.replica.AddMember("beta", "fast", true); err != nil {
+	if err := r.replica.AddMember("beta", harness.FastUser, true); err != nil {
 		t.Fatal(err)
 	}
 	twice := *r.Engine // the same pair once more, as after a lost heartbeat
