@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -52,12 +51,7 @@ type Listing struct {
 
 	Now func() time.Time // nil = time.Now
 
-	mu    sync.Mutex
-	deep  time.Time // when contents were last read, by this process
-	owing string    // the position from which contents were last read and had changed
-
-	told   []object.Ref // read again at the next call, if that is
-	toldAt string       // from this list
+	memory memory
 }
 
 // DefaultDeepInterval is how often contents are compared.
@@ -82,7 +76,7 @@ func (f *Listing) Head(ctx context.Context) (object.Cursor, error) {
 	if err != nil {
 		return object.Cursor{}, err
 	}
-	f.markDeep(now, "")
+	f.memory.markDeep(now, "")
 	return object.Cursor{Feed: NameListing, Position: id}, nil
 }
 
@@ -127,7 +121,7 @@ func (f *Listing) Next(ctx context.Context, cursor object.Cursor, o NextOptions)
 	}
 	if targetID != "" {
 		if o.Deep { // not now: a difference is being handed out
-			f.markDeep(time.Time{}, "")
+			f.memory.markDeep(time.Time{}, "")
 		}
 		target, err := f.load(ctx, cursor, targetID)
 		if err != nil {
@@ -136,8 +130,8 @@ func (f *Listing) Next(ctx context.Context, cursor object.Cursor, o NextOptions)
 		return f.hand(ctx, cursor, base, target, targetID, o.Limit)
 	}
 	now := f.clock()
-	deep := f.deepDue(now, cursor.Position) || o.Deep
-	again := f.toldBefore(baseID)
+	deep := f.memory.deepDue(now, cursor.Position, f.DeepInterval) || o.Deep
+	again := f.memory.toldBefore(baseID)
 	target, err := f.look(ctx, base, again, deep)
 	if err != nil {
 		return Page{}, err
@@ -146,7 +140,7 @@ func (f *Listing) Next(ctx context.Context, cursor object.Cursor, o NextOptions)
 	if err != nil {
 		return Page{}, err
 	}
-	f.looked(now, deep, len(again) > 0, cursor, page.Next)
+	f.memory.looked(now, deep, len(again) > 0, cursor, page.Next)
 	return page, nil
 }
 
@@ -161,7 +155,7 @@ func (f *Listing) hand(ctx context.Context, cursor object.Cursor, base, target s
 		if targetID, err = f.save(ctx, target); err != nil {
 			return Page{}, err
 		}
-		f.tell(targetID, changes)
+		f.memory.tell(targetID, changes)
 	}
 	if limit <= 0 || len(changes) <= limit {
 		return Page{Changes: changes, Next: object.Cursor{Feed: NameListing, Position: targetID}}, nil
@@ -330,66 +324,4 @@ func (f *Listing) clock() time.Time {
 		return f.Now()
 	}
 	return time.Now()
-}
-
-// deepDue reports whether contents are to be read at a position. A process that
-// does not know when they last were reads them, and so does one that is asked
-// again from where it found changed contents: that answer did not arrive.
-func (f *Listing) deepDue(now time.Time, position string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	interval := f.DeepInterval
-	if interval <= 0 {
-		interval = DefaultDeepInterval
-	}
-	return position == f.owing || f.deep.IsZero() || now.Sub(f.deep) >= interval || now.Before(f.deep)
-}
-
-// markDeep notes that contents were read, and from which position if there was
-// anything to say.
-func (f *Listing) markDeep(at time.Time, owing string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.deep, f.owing = at, owing
-}
-
-// looked notes what a look from one cursor to the next has read.
-func (f *Listing) looked(at time.Time, deep, again bool, from, to object.Cursor) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if deep {
-		f.deep, f.owing = at, ""
-	}
-	switch {
-	case from == to: // what was told is as it was told
-		f.told, f.toldAt = nil, ""
-	case deep || again:
-		f.owing = from.Position
-	}
-}
-
-// tell notes what the pair will have read when it asks from the list id.
-func (f *Listing) tell(id string, changes []object.Change) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.told, f.toldAt = nil, id
-	for _, c := range changes {
-		if c.Action != object.ActionDelete {
-			f.told = append(f.told, c.Ref)
-		}
-	}
-}
-
-// toldBefore returns what the pair was told on its way to the list id.
-func (f *Listing) toldBefore(id string) map[object.Ref]bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if id != f.toldAt {
-		return nil
-	}
-	out := make(map[object.Ref]bool, len(f.told))
-	for _, ref := range f.told {
-		out[ref] = true
-	}
-	return out
 }

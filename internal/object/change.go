@@ -49,7 +49,7 @@ type Cursor struct {
 // IsZero reports whether c is no place in any feed.
 func (c Cursor) IsZero() bool { return c == Cursor{} }
 
-// String is for people: "updated_since seq 42".
+// String is for people: "updated_since 42".
 func (c Cursor) String() string {
 	if c.IsZero() {
 		return "none"
