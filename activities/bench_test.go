@@ -13,6 +13,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
@@ -81,11 +82,17 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
+// quiet is a suite that logs nothing.
+func quiet() *testsuite.WorkflowTestSuite {
+	suite := &testsuite.WorkflowTestSuite{}
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	return suite
+}
+
 // env is an activity environment; details are the heartbeat of an earlier
 // attempt, nil = none.
 func (b *bench) env(details any) *testsuite.TestActivityEnvironment {
-	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestActivityEnvironment()
+	env := quiet().NewTestActivityEnvironment()
 	for _, f := range []any{b.acts.Poll, b.acts.Fetch, b.acts.Apply} {
 		env.RegisterActivity(f)
 	}
