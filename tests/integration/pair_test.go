@@ -161,10 +161,10 @@ func TestNoSecretsAnywhere(t *testing.T) {
 	d := newDuo(t, "log_level 'debug'\n")
 	d.write.Small()
 	d.write.Item("passwords", "root", secret)
-	d.write.Item("passwords", "bad", secret+" refused")
+	d.write.Item("passwords", "bad", secret+" quoted")
 	d.write.Cookbook("vault", "1.0.0", false, map[string]string{"recipes/default.rb": "password " + secret})
 	d.replica.Faults().Add(chefserver.Fault{Method: "POST", Path: harness.Path("/data/passwords$"), Every: 2,
-		Effect: chefserver.Status(400, `{"error":["bad value `+secret+`"]}`)})
+		Effect: chefserver.Status(400, `{"error":["bad value `+secret+` quoted"]}`)})
 	d.start()
 	harness.Until(t, "an object is unsynced", func() bool { return fmt.Sprint(d.syncd.Status(t)["unsynced"]) == "1" },
 		func() string { return fmt.Sprint(d.syncd.Status(t)) })
