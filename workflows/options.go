@@ -123,7 +123,8 @@ func StaticSummary(p object.Pair) string {
 // already is left running.
 func StartOptions(p object.Pair, attributes bool) client.StartWorkflowOptions {
 	o := client.StartWorkflowOptions{
-		ID: p.WorkflowID(), TaskQueue: TaskQueue(p.Replica), StaticSummary: StaticSummary(p),
+		ID: p.WorkflowID(), TaskQueue: TaskQueue(p.Replica),
+		StaticSummary: StaticSummary(p), StaticDetails: staticDetails,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 	}
 	if attributes {
@@ -132,3 +133,18 @@ func StartOptions(p object.Pair, attributes bool) client.StartWorkflowOptions {
 	}
 	return o
 }
+
+// staticDetails is what the Web UI shows of every pair: how to steer it from
+// there.
+const staticDetails = `Signals, none of which needs input:
+
+- **stop** ends writing after the batch under way and keeps the cursor; **start** goes on from there
+- **sync_now** looks for changes at once and tries unsynced objects again
+- **approve_deletes** lets a halted pair delete what it asks about
+- **forget_cursor** compares everything anew
+- **remove** ends this workflow; the replica keeps its objects
+
+Queries: **status**, **unsynced**.
+
+A pending Poll that "fails" with *up to date* is a pair that waits for changes: it costs no history that way.
+`

@@ -81,17 +81,23 @@ func (r *run) nextSync(st Status) string {
 	}
 }
 
+// listUnsynced is a list and no table: reasons are long, and the Web UI cuts
+// what is wider than half a page.
 func (r *run) listUnsynced(b *strings.Builder) {
 	if len(r.state.Unsynced) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n| unsynced object | tries | next try | why |\n|---|---|---|---|\n")
+	fmt.Fprintf(b, "\nUnsynced objects:\n\n")
 	for i, u := range r.state.Unsynced {
 		if i == shownUnsynced {
-			fmt.Fprintf(b, "\nand %d more: query `%s`\n", len(r.state.Unsynced)-i, QueryUnsynced)
+			fmt.Fprintf(b, "- and %d more: query `%s`\n", len(r.state.Unsynced)-i, QueryUnsynced)
 			return
 		}
-		fmt.Fprintf(b, "| %s | %d | %s | %s |\n", u.Ref, u.Attempts, stamp(u.NextTry), strings.ReplaceAll(u.Reason, "|", "/"))
+		next := "next try " + stamp(u.NextTry)
+		if u.Waits {
+			next = "waits"
+		}
+		fmt.Fprintf(b, "- `%s` (tried %d times, %s): %s\n", u.Ref, u.Attempts, next, u.Reason)
 	}
 }
 
