@@ -9,7 +9,6 @@ package connect
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -83,9 +82,13 @@ func (c *Connector) Connect(_ context.Context, p object.Pair) (*activities.Conne
 
 // connection puts together what a pair needs.
 func (c *Connector) connection(p object.Pair, primary, replica *chef.Client) *activities.Connection {
+	kinds := c.cfg.Kinds
+	if len(kinds) == 0 {
+		kinds = object.Kinds() // a feed of no kinds would say nothing for ever
+	}
 	engine := &replicate.Engine{
 		Primary: primary, Replica: replica, Staging: c.staging,
-		Kinds: c.cfg.Kinds, Parallel: c.cfg.Parallel, Uploads: &c.uploads,
+		Kinds: kinds, Parallel: c.cfg.Parallel, Uploads: &c.uploads,
 	}
 	listing := &feed.Listing{
 		Primary: primary, Store: c.staging, Owner: "feed/" + p.Replica + "/" + p.Destination,
@@ -125,7 +128,7 @@ func (c *Connector) client(name string, s config.Server) (*chef.Client, error) {
 	}
 	client, err := NewClient(c.cfg, s, c.log.With("side", name))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s %s: %w", name, s.URL, err), activities.ErrNotConfigured)
+		return nil, fmt.Errorf("%s %s: %w (%w)", name, s.URL, err, activities.ErrNotConfigured)
 	}
 	c.sides[name] = &side{client: client, files: files}
 	return client, nil
