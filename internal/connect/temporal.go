@@ -2,51 +2,73 @@ package connect
 
 import (
 	"fmt"
-	"log/slog"
 	"net"
-	"os"
 	"strconv"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
-	"go.temporal.io/sdk/log"
 
 	"github.com/chef-sync/chef-sync/internal/config"
 )
 
-// Temporal says how to reach the Temporal server that a configuration means: the
-// address or profile in chef-sync.rb, else the one that the standard variables
-// TEMPORAL_ADDRESS, TEMPORAL_PROFILE and TEMPORAL_CONFIG_FILE name, else the
-// server that ec-syncd embeds (embedded is true then). The embedded server is
-// reached with nothing of the environment: a person's own credentials and
-// namespace are those of another cluster.
-// Source: https://docs.temporal.io/develop/environment-configuration
-func Temporal(t config.Temporal, logger *slog.Logger) (opts client.Options, embedded bool, err error) {
-	structured := log.NewStructuredLogger(logger)
-	if t.Embedded() && !environmentNames() {
-		return client.Options{
-			HostPort:  net.JoinHostPort("127.0.0.1", strconv.Itoa(t.Port)),
-			Namespace: t.Namespace, Logger: structured,
-		}, true, nil
-	}
-	opts, err = envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{ConfigFileProfile: t.Profile})
-	if err != nil {
-		return opts, false, fmt.Errorf("temporal settings of the environment: %w", err)
-	}
-	if t.Address != "" {
-		opts.HostPort = t.Address
-	}
-	if opts.Namespace == "" || t.Namespace != config.Defaults().Temporal.Namespace {
-		opts.Namespace = t.Namespace
-	}
-	opts.Logger = structured
-	return opts, false, nil
+// TemporalTarget says which Temporal server a configuration means.
+type TemporalTarget struct {
+	// Options reach it; Logger and Identity are left to the caller.
+	Options client.Options
+
+	// Embedded says that it is the one inside ec-syncd. Its port is not known
+	// (and 0 in Options.HostPort) if the configuration leaves it open.
+	Embedded bool
+
+	// From says in words where that was found.
+	From string
 }
 
-// environmentNames reports whether the environment names a Temporal server.
-func environmentNames() bool {
-	for _, name := range []string{"TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE"} {
-		if os.Getenv(name) != "" {
+// Temporal finds the Temporal server: the address or profile in chef-sync.rb,
+// else the one that the standard variables TEMPORAL_ADDRESS, TEMPORAL_PROFILE and
+// TEMPORAL_CONFIG_FILE name, else the one that ec-syncd embeds. A profile file
+// that nobody names does not count: the daemon and the person at the CLI have
+// different homes and must mean one server. The embedded server is reached with
+// nothing of the environment, whose credentials and namespace are those of
+// another cluster. A nil env is the process's own.
+// Source: https://docs.temporal.io/develop/environment-configuration
+func Temporal(cfg *config.Config, env envconfig.EnvLookup) (TemporalTarget, error) {
+	if env == nil {
+		env = envconfig.EnvLookupOS
+	}
+	embedded := TemporalTarget{From: "inside ec-syncd", Embedded: true, Options: client.Options{
+		HostPort:  net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Temporal.Port)),
+		Namespace: cfg.Temporal.Namespace,
+	}}
+	if cfg.Temporal.Embedded() && !set(env, "TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE") {
+		return embedded, nil
+	}
+	opts, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{
+		ConfigFileProfile: cfg.Temporal.Profile, EnvLookup: env,
+	})
+	if err != nil {
+		return TemporalTarget{}, fmt.Errorf("profile of Temporal: %w", err)
+	}
+	t := TemporalTarget{Options: opts, From: "from TEMPORAL_ADDRESS or the Temporal profile"}
+	if cfg.Temporal.Address != "" {
+		t.Options.HostPort, t.From = cfg.Temporal.Address, "from temporal['address'] in "+cfg.File
+	}
+	if t.Options.HostPort == "" {
+		if cfg.Temporal.Profile == "" && !set(env, "TEMPORAL_PROFILE") {
+			return embedded, nil // a profile file without a word on where
+		}
+		t.Options.HostPort = client.DefaultHostPort
+	}
+	if opts.Namespace == "" || cfg.IsSet("temporal['namespace']") {
+		t.Options.Namespace = cfg.Temporal.Namespace
+	}
+	return t, nil
+}
+
+// set reports whether the environment has one of the variables.
+func set(env envconfig.EnvLookup, names ...string) bool {
+	for _, name := range names {
+		if v, ok := env.LookupEnv(name); ok && v != "" {
 			return true
 		}
 	}

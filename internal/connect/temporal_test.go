@@ -1,7 +1,6 @@
 package connect_test
 
 import (
-	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -25,57 +24,68 @@ namespace = "bare"
 	if err != nil {
 		t.Fatal(err)
 	}
-	std := config.Defaults().Temporal
-	with := func(f func(*config.Temporal)) config.Temporal { c := std; f(&c); return c }
 	for name, c := range map[string]struct {
-		env       map[string]string
-		t         config.Temporal
-		address   string
-		namespace string
-		embedded  bool
+		env                map[string]string
+		settings           string // of chef-sync.rb
+		address, namespace string
+		embedded           bool
 	}{
-		"nothing": {nil, with(func(c *config.Temporal) { c.Port = 7 }), "127.0.0.1:7", std.Namespace, true},
+		"nothing": {nil, "temporal['port'] = 7", "127.0.0.1:7", "default", true},
 		"environment without an address": {
 			map[string]string{"TEMPORAL_NAMESPACE": "theirs", "TEMPORAL_API_KEY": "k", "TEMPORAL_TLS": "true"},
-			with(func(c *config.Temporal) { c.Port = 7 }), "127.0.0.1:7", std.Namespace, true,
+			"temporal['port'] = 7", "127.0.0.1:7", "default", true,
 		},
-		"address":                 {nil, with(func(c *config.Temporal) { c.Address = "a:1" }), "a:1", std.Namespace, false},
-		"address of environment":  {map[string]string{"TEMPORAL_ADDRESS": "e:1", "TEMPORAL_NAMESPACE": "n"}, std, "e:1", "n", false},
-		"both":                    {map[string]string{"TEMPORAL_ADDRESS": "e:1"}, with(func(c *config.Temporal) { c.Address = "a:1" }), "a:1", std.Namespace, false},
-		"namespace of the file":   {map[string]string{"TEMPORAL_ADDRESS": "e:1", "TEMPORAL_NAMESPACE": "n"}, with(func(c *config.Temporal) { c.Namespace = "mine" }), "e:1", "mine", false},
-		"profile":                 {map[string]string{"TEMPORAL_CONFIG_FILE": file}, with(func(c *config.Temporal) { c.Profile = "prod" }), "prod:2", std.Namespace, false},
-		"profile without address": {map[string]string{"TEMPORAL_CONFIG_FILE": file}, with(func(c *config.Temporal) { c.Profile = "bare" }), "", "bare", false},
-		"profile of environment":  {map[string]string{"TEMPORAL_CONFIG_FILE": file, "TEMPORAL_PROFILE": "prod"}, std, "prod:2", std.Namespace, false},
-		"file of environment":     {map[string]string{"TEMPORAL_CONFIG_FILE": file}, std, "default:1", "theirs", false},
+		"address":                 {nil, "temporal['address'] = 'a:1'", "a:1", "default", false},
+		"address of environment":  {map[string]string{"TEMPORAL_ADDRESS": "e:1", "TEMPORAL_NAMESPACE": "n"}, "", "e:1", "n", false},
+		"both":                    {map[string]string{"TEMPORAL_ADDRESS": "e:1"}, "temporal['address'] = 'a:1'", "a:1", "default", false},
+		"namespace of the file":   {map[string]string{"TEMPORAL_ADDRESS": "e:1", "TEMPORAL_NAMESPACE": "n"}, "temporal['namespace'] = 'mine'", "e:1", "mine", false},
+		"profile":                 {map[string]string{"TEMPORAL_CONFIG_FILE": file}, "temporal['profile'] = 'prod'", "prod:2", "default", false},
+		"profile without address": {map[string]string{"TEMPORAL_CONFIG_FILE": file}, "temporal['profile'] = 'bare'", "localhost:7233", "bare", false},
+		"profile of environment":  {map[string]string{"TEMPORAL_CONFIG_FILE": file, "TEMPORAL_PROFILE": "prod"}, "", "prod:2", "default", false},
+		"file of environment":     {map[string]string{"TEMPORAL_CONFIG_FILE": file}, "", "default:1", "theirs", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, v := range []string{"ADDRESS", "NAMESPACE", "API_KEY", "TLS", "PROFILE", "CONFIG_FILE"} {
-				t.Setenv("TEMPORAL_"+v, "")
-				if _, set := c.env["TEMPORAL_"+v]; !set {
-					if err := os.Unsetenv("TEMPORAL_" + v); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			for k, v := range c.env {
-				t.Setenv(k, v)
-			}
-			t.Setenv("XDG_CONFIG_HOME", home)
-			t.Setenv("HOME", home)
-			opts, embedded, err := connect.Temporal(c.t, slog.New(slog.DiscardHandler))
+			got, err := connect.Temporal(configured(t, c.settings), lookup(c.env))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if opts.HostPort != c.address || opts.Namespace != c.namespace || embedded != c.embedded {
-				t.Errorf("%s %s embedded %v; want %s %s %v", opts.HostPort, opts.Namespace, embedded, c.address, c.namespace, c.embedded)
+			o := got.Options
+			if o.HostPort != c.address || o.Namespace != c.namespace || got.Embedded != c.embedded {
+				t.Errorf("%s %s embedded %v; want %s %s %v", o.HostPort, o.Namespace, got.Embedded, c.address, c.namespace, c.embedded)
 			}
-			if embedded && (opts.Credentials != nil || opts.ConnectionOptions.TLS != nil) {
+			if got.Embedded && (o.Credentials != nil || o.ConnectionOptions.TLS != nil) {
 				t.Error("the embedded server would be shown credentials of another cluster")
 			}
 		})
 	}
-	t.Setenv("TEMPORAL_CONFIG_FILE", file)
-	if _, _, err := connect.Temporal(with(func(c *config.Temporal) { c.Profile = "absent" }), slog.New(slog.DiscardHandler)); err == nil {
+	absent := configured(t, "temporal['profile'] = 'absent'")
+	if _, err := connect.Temporal(absent, lookup{"TEMPORAL_CONFIG_FILE": file}); err == nil {
 		t.Error("a profile that is not there was accepted")
 	}
+}
+
+// configured is a chef-sync.rb with one more setting.
+func configured(t *testing.T, setting string) *config.Config {
+	t.Helper()
+	cfg, err := config.Parse("chef-sync.rb", []byte("master 'https://a'\nreplica 'https://b'\norganizations ['o']\n"+setting+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// lookup is an environment.
+type lookup map[string]string
+
+func (l lookup) Environ() []string {
+	var out []string
+	for k, v := range l {
+		out = append(out, k+"="+v)
+	}
+	return out
+}
+
+func (l lookup) LookupEnv(name string) (string, bool) {
+	v, ok := l[name]
+	return v, ok
 }

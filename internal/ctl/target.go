@@ -5,17 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"strconv"
 	"strings"
 
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/contrib/envconfig"
 
 	"github.com/chef-sync/chef-sync/internal/config"
+	"github.com/chef-sync/chef-sync/internal/connect"
 )
-
-// loopback is where the Temporal server inside ec-syncd listens.
-const loopback = "127.0.0.1"
 
 // Target is the Temporal namespace that a command speaks to, and in which words
 // to speak of it.
@@ -104,53 +100,33 @@ func (s settings) replicates(command string) error {
 	}
 }
 
-// target finds Temporal: the command line, else the configuration, else the
-// standard variables and profile of Temporal, else the server inside ec-syncd.
+// target finds Temporal: the command line, else what ec-syncd itself would use.
 func (a *App) target(s settings, f settingsFlags) (Target, error) {
-	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{
-		ConfigFileProfile: s.cfg.Temporal.Profile, EnvLookup: a.Env,
-	})
+	found, err := connect.Temporal(s.cfg, a.Env)
 	if err != nil {
-		return Target{}, fail(ExitUsage, "env | grep TEMPORAL_\ntemporal config list", "Temporal profile: %w", err)
+		return Target{}, fail(ExitUsage, "env | grep TEMPORAL_\ntemporal config list", "%w", err)
 	}
-	t := Target{Daemon: "ec-syncd"}
+	t := Target{Daemon: "ec-syncd", Address: found.Options.HostPort, Namespace: found.Options.Namespace,
+		From: found.From, Embedded: found.Embedded}
 	if s.file != "" {
 		t.Daemon += " --config " + s.file
 	}
 	switch {
 	case f.address != "":
-		t.Address, t.From = f.address, "from --address"
-	case s.cfg.Temporal.Address != "":
-		t.Address, t.From = s.cfg.Temporal.Address, "from temporal['address'] in "+s.file
-	case options.HostPort != "":
-		t.Address, t.From = options.HostPort, "from TEMPORAL_ADDRESS or the Temporal profile"
-	case s.cfg.Temporal.Port == 0:
-		return Target{}, fail(ExitUsage, program+" --address "+loopback+":PORT …",
+		t.Address, t.From, t.Embedded = f.address, "from --address", false
+	case t.Embedded && s.cfg.Temporal.Port == 0:
+		return Target{}, fail(ExitUsage, program+" --address 127.0.0.1:PORT …",
 			"temporal['port'] is 0 in %s, so that the Temporal server inside ec-syncd took any free port; its log names it", s.file)
-	default:
-		t.Address = net.JoinHostPort(loopback, strconv.Itoa(s.cfg.Temporal.Port))
-		t.From, t.Embedded = "inside ec-syncd", true
 	}
 	if _, _, err := net.SplitHostPort(t.Address); err != nil {
 		return Target{}, fail(ExitUsage, program+" --address "+t.Address+":7233 …", "%s is no address of Temporal, %s: it needs HOST:PORT", t.Address, t.From)
 	}
-	t.Namespace = namespace(s.cfg, f.namespace, options.Namespace, t.Embedded)
-	options.HostPort, options.Namespace = t.Address, t.Namespace
-	options.Identity = a.Identity
-	t.Options = options
-	return t, nil
-}
-
-// namespace is found as the address is.
-func namespace(cfg *config.Config, flag, profile string, embedded bool) string {
-	switch {
-	case flag != "":
-		return flag
-	case cfg.IsSet("temporal['namespace']"), embedded, profile == "":
-		return cfg.Temporal.Namespace
-	default:
-		return profile
+	if f.namespace != "" {
+		t.Namespace = f.namespace
 	}
+	t.Options = found.Options
+	t.Options.HostPort, t.Options.Namespace, t.Options.Identity = t.Address, t.Namespace, a.Identity
+	return t, nil
 }
 
 // known says where the pairs are listed, for messages.

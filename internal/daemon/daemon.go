@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
+	tlog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/chef-sync/chef-sync/activities"
@@ -83,11 +84,13 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 
 // dial connects to Temporal, after starting it if it is ours.
 func (d *Daemon) dial(ctx context.Context, cfg *config.Config) error {
-	opts, embedded, err := connect.Temporal(cfg.Temporal, d.log)
+	target, err := connect.Temporal(cfg, nil)
 	if err != nil {
 		return err
 	}
-	if embedded {
+	opts := target.Options
+	opts.Logger = tlog.NewStructuredLogger(d.log)
+	if target.Embedded {
 		d.server, err = temporalserver.Start(ctx, temporalserver.Options{
 			Dir: filepath.Join(cfg.Dir, "temporal"), Namespace: cfg.Temporal.Namespace,
 			Port: port(cfg.Temporal.Port), UIPort: port(cfg.Temporal.UIPort),
@@ -96,12 +99,12 @@ func (d *Daemon) dial(ctx context.Context, cfg *config.Config) error {
 		if err != nil {
 			return err
 		}
-		opts.HostPort, opts.Namespace, d.uiURL = d.server.HostPort(), cfg.Temporal.Namespace, d.server.UIURL()
+		opts.HostPort, d.uiURL = d.server.HostPort(), d.server.UIURL()
 	}
 	d.address = opts.HostPort
 	d.client, err = client.DialContext(ctx, opts)
 	if err != nil {
-		return fmt.Errorf("connect to Temporal at %s, namespace %s: %w", opts.HostPort, opts.Namespace, err)
+		return fmt.Errorf("connect to Temporal at %s (%s), namespace %s: %w", opts.HostPort, target.From, opts.Namespace, err)
 	}
 	return nil
 }
