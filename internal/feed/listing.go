@@ -76,7 +76,7 @@ func (f *Listing) Head(ctx context.Context) (object.Cursor, error) {
 	if err != nil {
 		return object.Cursor{}, err
 	}
-	f.memory.markDeep(now, "")
+	f.memory.markDeep(now)
 	return object.Cursor{Feed: NameListing, Position: id}, nil
 }
 
@@ -121,7 +121,7 @@ func (f *Listing) Next(ctx context.Context, cursor object.Cursor, o NextOptions)
 	}
 	if targetID != "" {
 		if o.Deep { // not now: a difference is being handed out
-			f.memory.markDeep(time.Time{}, "")
+			f.memory.markDeep(time.Time{})
 		}
 		target, err := f.load(ctx, cursor, targetID)
 		if err != nil {

@@ -30,12 +30,11 @@ func (m *memory) deepDue(now time.Time, position string, interval time.Duration)
 	return position == m.owing || m.deep.IsZero() || now.Sub(m.deep) >= interval || now.Before(m.deep)
 }
 
-// markDeep notes that contents were read, and from which position if there was
-// anything to say.
-func (m *memory) markDeep(at time.Time, owing string) {
+// markDeep notes that contents count as read; the zero time that they do not.
+func (m *memory) markDeep(at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.deep, m.owing = at, owing
+	m.deep, m.owing = at, ""
 }
 
 // looked notes what a look from one cursor to the next has read.
