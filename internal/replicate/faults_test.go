@@ -55,6 +55,11 @@ func TestOneBadObjectStopsNobody(t *testing.T) {
 			if done.Created != len(all)-1 || rule.Hits() == 0 {
 				t.Errorf("created %d of %d after %d faults", done.Created, len(all), rule.Hits())
 			}
+			for file, n := range r.replica.Stats().Uploads {
+				if n != 1 {
+					t.Errorf("%s was uploaded %d times", file, n)
+				}
+			}
 			rule.Remove()
 			r.take(update(c.bad))
 			r.inSync()
@@ -85,39 +90,54 @@ func TestPassingTrouble(t *testing.T) {
 	}
 }
 
+// TestDenied: a lack of rights is the pair's trouble if it meets every object.
 func TestDenied(t *testing.T) {
 	r := newRig(t)
-	r.write.Role("a", "1")
-	r.write.Role("b", "1")
-	r.sync()
-	r.write.Role("a", "2")
-	r.write.Role("b", "2")
-	paths := []string{"/roles/a", "/roles/b"}
+	paths := []string{"/roles/a", "/roles/b", "/roles/c"}
+	for _, value := range []string{"old", "new"} {
+		for _, name := range []string{"a", "b", "c"} {
+			r.write.Role(name, value)
+		}
+		if value == "old" {
+			r.sync()
+		}
+	}
 	f, err := r.Fetch(t.Context(), update(paths...), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
-	apply := func(o replicate.ApplyOptions) (replicate.Applied, error) {
+	apply := func(skip ...string) (replicate.Applied, error) {
+		o := replicate.ApplyOptions{Skip: map[object.Ref]bool{}}
+		for _, p := range skip {
+			o.Skip[object.MustRef(p)] = true
+		}
 		return r.Apply(t.Context(), f.Batch, o, quiet)
 	}
 	rule := fault(r.replica, "PUT", "/roles/", chefserver.Forbidden("update"))
-	if _, err := apply(replicate.ApplyOptions{}); !errors.Is(err, replicate.ErrDenied) {
-		t.Errorf("every write refused: %v, want ErrDenied", err)
+	if done, err := apply(); !errors.Is(err, replicate.ErrDenied) {
+		t.Errorf("every write refused: %+v, %v; want ErrDenied", done, err)
 	}
-	done, err := apply(replicate.ApplyOptions{Skip: map[object.Ref]bool{object.MustRef("/roles/a"): true}})
-	if err != nil || len(done.Failed) != 1 {
-		t.Errorf("the only one left refused: %+v, %v; want a failure", done, err)
+	done, err := apply("/roles/a")
+	if err != nil {
+		t.Errorf("two refused after one was written: %v", err)
+	}
+	r.wantFailed(done.Failed, "missing update permission", "/roles/b", "/roles/c")
+	if len(done.Failed) > 0 && done.Failed[0].Hint == "" {
+		t.Error("a refusal without a hint")
+	}
+	one, err := r.Fetch(t.Context(), update("/roles/a"), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err = r.Apply(t.Context(), one.Batch, replicate.ApplyOptions{}, quiet); err != nil || len(done.Failed) != 1 {
+		t.Errorf("a batch of one refused: %+v, %v; want a failure, since it may be that role only", done, err)
 	}
 	rule.Remove()
 	fault(r.replica, "PUT", "/roles/a", chefserver.Forbidden("update"))
-	done, err = apply(replicate.ApplyOptions{})
-	if err != nil || done.Updated != 1 {
-		t.Errorf("one of two refused: %+v, %v", done, err)
+	if done, err = apply(); err != nil || done.Updated != 2 {
+		t.Errorf("one of three refused: %+v, %v", done, err)
 	}
 	r.wantFailed(done.Failed, "missing update permission", "/roles/a")
-	if done.Failed[0].Hint == "" {
-		t.Error("a refusal without a hint")
-	}
 	fault(r.replica, "DELETE", "/roles/", chefserver.Forbidden("delete"))
 	_, err = r.Delete(t.Context(), []object.Ref{object.MustRef("/roles/a"), object.MustRef("/roles/b")}, replicate.ApplyOptions{}, quiet)
 	if !errors.Is(err, replicate.ErrDenied) {

@@ -221,8 +221,9 @@ func TestStagingLost(t *testing.T) {
 // TestOneUploadPerFile: the server fails two uploads of one file at a time.
 func TestOneUploadPerFile(t *testing.T) {
 	r := newRig(t)
+	large := strings.Repeat("same", 1<<20) // so that two uploads of it would meet
 	for i := range 12 {
-		r.write.Cookbook("c", fmt.Sprintf("1.%d.0", i), true, map[string]string{"LICENSE": "same", "x": fmt.Sprint(i), "y": "same too"})
+		r.write.Cookbook("c", fmt.Sprintf("1.%d.0", i), true, map[string]string{"LICENSE": large, "x": fmt.Sprint(i), "y": "same too"})
 	}
 	other := *r.Engine
 	other.Replica = r.replica.Client.WithOrganization("beta")
@@ -234,24 +235,25 @@ func TestOneUploadPerFile(t *testing.T) {
 	}
 	twice := *r.Engine // the same pair once more, as after a lost heartbeat
 	var wg sync.WaitGroup
+	start := make(chan struct{})
 	for _, e := range []*replicate.Engine{r.Engine, &other, &twice} {
+		s, err := e.Survey(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := e.Fetch(t.Context(), s.Writes, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
 		wg.Go(func() {
-			s, err := e.Survey(t.Context())
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			f, err := e.Fetch(t.Context(), s.Writes, quiet)
-			if err != nil {
-				t.Error(err)
-				return
-			}
+			<-start
 			done, err := e.Apply(t.Context(), f.Batch, replicate.ApplyOptions{}, quiet)
 			if err != nil || len(done.Failed) > 0 {
 				t.Errorf("apply: %v, %s", err, reasons(done.Failed))
 			}
 		})
 	}
+	close(start)
 	wg.Wait()
 	stats := r.replica.Stats()
 	if stats.MaxSameUpload != 1 || stats.Statuses[500] != 0 {
