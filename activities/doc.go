@@ -5,5 +5,5 @@
 // SyncWorkflow acts on. What happens next is decided in package workflows.
 //
 // No activity puts an object's body, a key or a signed header into its input,
-// result, heartbeat or error: history shows refs, digests and counts.
+// result, heartbeat or error: history shows refs and counts.
 package activities

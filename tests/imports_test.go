@@ -49,7 +49,9 @@ var allowed = map[string][]string{
 	"tests/webui":                     {"tests/harness"},
 	"tests/bench":                     {},
 	"tests/bench/bare":                {}, // no code of what it is compared with
-	"internal/feed/feedtest":          {"internal/object", "internal/chef", "internal/feed", "tests/harness"},
+	"tests/integration":               {},
+	"tests/replay":                    {},
+	"internal/feed/feedtest":          {"internal/object", "internal/chef", "internal/chefserver", "internal/feed", "internal/kinds", "internal/plan", "tests/harness"},
 }
 
 // forbidden are imports that a package must not have, and why.

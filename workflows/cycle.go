@@ -24,6 +24,7 @@ func (r *run) cycle(ctx workflow.Context, page activities.PollResult) {
 	r.state.Page++
 	r.state.Identities = page.Identities
 	r.state.Behind = page.Behind
+	r.state.DeleteLimit = page.DeleteLimit
 	changes := plan.Coalesce(page.Changes)
 	w := &work{run: r, page: r.state.Page, guard: guard{
 		deletes: page.Deletes, totals: page.Totals, limit: page.DeleteLimit,
@@ -59,7 +60,7 @@ func (r *run) retry(ctx workflow.Context, due []Unsynced) {
 		pages[u.Ref] = u.Page
 	}
 	w := &work{run: r, page: r.state.Page, pages: pages, guard: guard{
-		deletes: plan.CountDeletes(changes),
+		deletes: plan.CountDeletes(changes), limit: r.state.DeleteLimit,
 	}}
 	if r.settle(w.all(ctx, plan.Coalesce(changes))) {
 		r.state.LastSync = r.now()

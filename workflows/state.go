@@ -6,6 +6,7 @@ import (
 
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/plan"
 )
 
 // SyncInput is the input of a SyncWorkflow, and what one run of it leaves to the
@@ -54,6 +55,9 @@ type State struct {
 	// CompareAt is when everything is compared again because Unsynced
 	// overflowed; zero if it did not.
 	CompareAt time.Time `json:"compare_at"`
+
+	// DeleteLimit is that of the last page, for objects that are tried again.
+	DeleteLimit plan.DeleteLimit `json:"delete_limit"`
 
 	Page     int64     `json:"page"` // numbers the pages
 	Behind   int64     `json:"behind"`

@@ -157,9 +157,19 @@ func hostQueue(name string) (string, error) {
 func settings(o Options) activities.Settings {
 	s := o.Settings
 	s.PollInterval, s.PollHold = o.Config.PollInterval, o.Config.PollHold
-	s.DeleteLimit = plan.DeleteLimit{Percent: o.Config.DeleteLimit.Percent, Objects: o.Config.DeleteLimit.Objects}
+	s.DeleteLimit = plan.DeleteLimit{
+		Percent: limit(o.Config.DeleteLimit.Percent), Objects: limit(o.Config.DeleteLimit.Objects),
+	}
 	s.DeleteExtras = o.Config.Extras == config.ExtrasDelete
 	return s
+}
+
+// limit turns the configuration's none into the plan's.
+func limit(n int) int {
+	if n == 0 {
+		return plan.NoDeletes
+	}
+	return n
 }
 
 // purge removes staged data that nobody came back for.

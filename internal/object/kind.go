@@ -28,7 +28,7 @@ type kindSpec struct {
 }
 
 // kinds is the one table of kinds. A new kind is a line here and a handler in
-// package replicate.
+// package kinds.
 var kinds = []kindSpec{
 	{KindCookbook, "/cookbooks/*/*", 0},
 	{KindDataBag, "/data/*", 0},

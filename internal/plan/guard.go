@@ -6,8 +6,9 @@ import (
 	"github.com/chef-sync/chef-sync/internal/object"
 )
 
-// DeleteLimit says how many deletes of one kind need no operator's word. The
-// zero value means the defaults.
+// DeleteLimit says how many deletes of one kind need no operator's word. In
+// each field zero means the default and a negative number means none: with
+// [NoDeletes] in both, every delete needs a word.
 type DeleteLimit struct {
 	// Percent of the objects of that kind on the replica, 1 to 100.
 	Percent int `json:"percent,omitempty"`
@@ -15,6 +16,9 @@ type DeleteLimit struct {
 	// Objects are always allowed, however small the organization is.
 	Objects int `json:"objects,omitempty"`
 }
+
+// NoDeletes in a field of [DeleteLimit] allows no delete on its account.
+const NoDeletes = -1
 
 // The defaults of [DeleteLimit]: a person's ordinary clean-up passes, an
 // emptied or half-restored primary does not.
@@ -24,13 +28,13 @@ const (
 )
 
 func (l DeleteLimit) orDefault() DeleteLimit {
-	if l.Percent <= 0 {
+	if l.Percent == 0 {
 		l.Percent = DefaultDeletePercent
 	}
-	if l.Objects <= 0 {
+	if l.Objects == 0 {
 		l.Objects = DefaultDeleteObjects
 	}
-	return l
+	return DeleteLimit{Percent: max(l.Percent, 0), Objects: max(l.Objects, 0)}
 }
 
 // Free returns how many deletes of a kind are allowed whatever the kind's

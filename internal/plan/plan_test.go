@@ -250,8 +250,8 @@ func TestGuard(t *testing.T) {
 			{Kind: item, Deletes: 30, Allowed: 20}, {Kind: role, Deletes: 30, Allowed: 20}}},
 		{"own limits", counts{role: 3}, counts{role: 4}, plan.DeleteLimit{Percent: 50, Objects: 1}, []plan.Excess{{Kind: role, Deletes: 3, Total: 4, Allowed: 2}}},
 		{"all", counts{role: 400}, counts{role: 400}, plan.DeleteLimit{Percent: 100, Objects: 1}, nil},
-		{"negative limits are the defaults", counts{role: 21}, counts{role: 21}, plan.DeleteLimit{Percent: -5, Objects: -5}, []plan.Excess{
-			{Kind: role, Deletes: 21, Total: 21, Allowed: 20}}},
+		{"negative limits allow nothing", counts{role: 21}, counts{role: 21}, plan.DeleteLimit{Percent: -5, Objects: -5}, []plan.Excess{
+			{Kind: role, Deletes: 21, Total: 21, Allowed: 0}}},
 	} {
 		if diff := cmp.Diff(tt.want, plan.Guard(tt.deletes, tt.totals, tt.limit)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)

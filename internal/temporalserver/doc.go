@@ -16,8 +16,8 @@
 // The server's minor version stands in the name because its SQLite schema has no
 // migrations: an old file under a newer server ends in SQL errors at run time. A
 // newer chef-sync therefore starts with an empty database, and the older one finds
-// its own again. Nothing is lost with an empty one: workflows are started
-// again from the configuration, and a new workflow compares before it writes.
+// its own again. Nothing is lost with an empty one: the operator
+// starts the organizations again, and a new workflow compares before it writes.
 //
 // # Network
 //
