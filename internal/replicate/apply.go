@@ -40,7 +40,8 @@ type ApplyOptions struct {
 
 // Apply makes the replica's objects equal to those of a staged batch: files
 // first, then the objects, which do not depend on each other. The batch stays
-// staged; drop it with [staging.Store.DropBatch] when the result is safe.
+// staged; drop it with [staging.Store.DropBatch] when the result is safe. A file
+// that the replica refuses fails the cookbooks that need it and nobody else.
 //
 // Returns [staging.ErrNotFound] if the batch or one of its files is gone from
 // staging: fetch again. A crash leaves some objects written and the rest not;

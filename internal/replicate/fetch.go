@@ -36,7 +36,8 @@ type Fetched struct {
 // which is how a Chef server is asked for the files it lacks.
 //
 // A change with [object.ActionCreate] is taken to be absent on the replica and
-// not compared; Apply finds out if that is wrong. Repeating Fetch repeats the
+// not compared, unless it is a cookbook of which the replica has all files;
+// Apply finds out if that is wrong. Repeating Fetch repeats the
 // reads, but not the downloads of files that are staged already. A crash leaves
 // a batch that nobody applies; [staging.Store.Purge] removes it.
 func (e *Engine) Fetch(ctx context.Context, changes []object.Change, progress Progress) (Fetched, error) {
