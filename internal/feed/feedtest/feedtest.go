@@ -4,7 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -33,8 +37,9 @@ type Harness struct {
 	Forgetful bool
 }
 
-// key is the key of all servers of a test binary: making one takes long.
-var key = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+// key is the key of all servers and users of a test binary. It is short, because
+// signing is most of what the suite's requests cost.
+var key = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 1024) }) //nolint:gosec // for tests
 
 // Server starts an in-process Chef server with one empty organization, within
 // milliseconds.
@@ -45,8 +50,20 @@ func Server(t testing.TB, o chefserver.Options) *harness.ChefServer {
 		t.Fatal(err)
 	}
 	o.PivotalKey, o.GenerateKey = k, key
-	return harness.Chef(t, o)
+	s := harness.Chef(t, o)
+	s.KeyFile = filepath.Join(t.TempDir(), user+".pem")
+	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)})
+	public := pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&k.PublicKey)})
+	err = errors.Join(os.WriteFile(s.KeyFile, private, 0o600), s.CreateUser(user, public), s.AddMember(harness.Organization, user, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Client = harness.NewClient(t, s.URL, harness.Organization, user, s.KeyFile)
+	return s
 }
+
+// user signs with key.
+const user = "follower"
 
 // Run tests a feed. make is called for every case.
 func Run(t *testing.T, make func(t *testing.T) Harness) {
