@@ -1,0 +1,147 @@
+package replay
+
+import (
+	"bytes"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/chef-sync/chef-sync/internal/chefserver"
+	"github.com/chef-sync/chef-sync/tests/harness"
+	"github.com/chef-sync/chef-sync/workflows"
+)
+
+var record = flag.String("record", "", "record a history under this name")
+
+func TestRecordedHistoriesReplay(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recorded history: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			r := worker.NewWorkflowReplayer()
+			workflows.Register(r)
+			if err := r.ReplayWorkflowHistoryFromJSONFile(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), file); err != nil {
+				t.Errorf("this history no longer replays: put the change behind a version (workflows/version.go): %v", err)
+			}
+		})
+	}
+}
+
+// TestFreshHistoryReplays lives through everything that a workflow does
+// (bootstrap, changes of every kind, an unsynced object, stop, start, sync_now, a
+// halt, approval, a full comparison, removal) and replays what was recorded: what
+// the workflow does must not depend on anything but its history. With -record it
+// keeps the history.
+func TestFreshHistoryReplays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts ec-syncd with its Temporal server")
+	}
+	primary := harness.Chef(t, chefserver.Options{Feed: true})
+	replica := harness.Chef(t, chefserver.Options{})
+	write := harness.Write(t, primary.Client)
+	write.Small()
+	for i := range 30 {
+		write.Item("many", "item"+string(rune('a'+i%26))+string(rune('a'+i/26)), "1")
+	}
+	d := harness.NewSyncd(t, primary.Side(), replica.Side(), "poll_interval 1\ndelete_limit({ 'percent' => 10, 'objects' => 5 })\n")
+	synced := func() {
+		t.Helper()
+		harness.Until(t, "both servers equal", func() bool { return len(harness.Diff(t, primary, replica)) == 0 },
+			func() string { return d.Log(t) })
+	}
+	d.MustCtl(t, "sync-start", harness.Organization)
+	synced()
+
+	refused := replica.Faults().Add(chefserver.Fault{Method: "PUT", Path: harness.Path("/roles/role1$"), Effect: chefserver.Status(413, `{"error":["too large"]}`)})
+	write.Role("role1", "2")
+	write.Role("role2", "2")
+	if err := primary.Client.DeleteRole(t.Context(), "role3"); err != nil { // waits for role1
+		t.Fatal(err)
+	}
+	harness.Until(t, "role1 is unsynced", func() bool { return d.Status(t)["unsynced"] != float64(0) }, func() string { return d.Log(t) })
+	refused.Remove()
+	d.MustCtl(t, "sync-now", harness.Organization)
+	synced()
+
+	d.MustCtl(t, "sync-stop", harness.Organization, "--reason", "recording")
+	write.Cookbook("app", "2.0.0", false, map[string]string{"recipes/default.rb": "new"})
+	d.MustCtl(t, "sync-start", harness.Organization)
+	synced()
+
+	if err := primary.Client.DeleteDataBag(t.Context(), "many"); err != nil {
+		t.Fatal(err)
+	}
+	harness.Until(t, "halted or equal", func() bool {
+		return d.Status(t)["state"] == "halted" || len(harness.Diff(t, primary, replica)) == 0
+	}, func() string { return d.Log(t) })
+	if d.Status(t)["state"] == "halted" {
+		d.MustCtl(t, "approve-deletes", harness.Organization, "--yes")
+	}
+	synced()
+	d.MustCtl(t, "forget-cursor", harness.Organization)
+	harness.Until(t, "compared again", func() bool {
+		c, _ := d.Status(t)["counters"].(map[string]any)
+		return c != nil && c["surveys"] == float64(2)
+	}, func() string { return d.Log(t) })
+	d.MustCtl(t, "remove", harness.Organization, "--yes")
+	h := history(t, d.Temporal(t), "chef-sync/sync/"+harness.Organization)
+	r := worker.NewWorkflowReplayer()
+	workflows.Register(r)
+	if err := r.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h); err != nil {
+		t.Errorf("a history of this very code does not replay: %v", err)
+	}
+	if *record != "" {
+		save(t, h)
+	}
+}
+
+// history returns the history of a workflow that is about to close.
+func history(t *testing.T, c client.Client, id string) *historypb.History {
+	t.Helper()
+	harness.Until(t, "workflow is closed", func() bool {
+		got, err := c.DescribeWorkflowExecution(t.Context(), id, "")
+		return err == nil && got.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	}, func() string { return id })
+	it := c.GetWorkflowHistory(t.Context(), id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	var h historypb.History
+	for it.HasNext() {
+		e, err := it.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Events = append(h.Events, e)
+	}
+	return &h
+}
+
+// save writes a history as the temporal CLI would.
+func save(t *testing.T, h *historypb.History) {
+	t.Helper()
+	data, err := protojson.MarshalOptions{Indent: " "}.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The name of this host is in identities and in the host's task queue.
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = bytes.ReplaceAll(data, []byte(host), []byte("host"))
+	file := filepath.Join("testdata", *record+".json")
+	if err := os.WriteFile(file, data, 0o644); err != nil { //nolint:gosec // not a secret
+		t.Fatal(err)
+	}
+	t.Logf("%s: %d events, recorded %s", file, len(h.Events), time.Now().Format(time.DateOnly))
+}
