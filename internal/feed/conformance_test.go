@@ -63,7 +63,7 @@ func newAuto(t *testing.T, s *harness.ChefServer) *feed.Auto {
 
 func newStore(t *testing.T) *staging.Store {
 	t.Helper()
-	st, err := staging.Open(t.Context(), "mem://")
+	st, err := staging.Open(t.Context(), "file://"+t.TempDir()+"/staging")
 	if err != nil {
 		t.Fatal(err)
 	}

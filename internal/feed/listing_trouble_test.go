@@ -77,7 +77,7 @@ func TestListingDoesNotPileUpLists(t *testing.T) {
 	r.wantLost(first)
 }
 
-var rolePath = regexp.MustCompile(`/roles/[a-z]+$`)
+var rolePath = regexp.MustCompile(`/roles/[a-z0-9]+$`)
 
 // TestListingDoesNotBelieveA404 has the server list objects that it says it does
 // not have.
