@@ -55,13 +55,23 @@ func (cookbooks) Get(ctx context.Context, c *chef.Client, ref object.Ref) (Objec
 // cookbookDigest is over what makes two cookbook versions equal: the frozen
 // flag, the metadata, and the set of files by path, specificity and checksum.
 // File names are left out: servers print them differently for versions that
-// were stored through different API versions.
+// were stored through different API versions. So is an empty long description,
+// which goiardi adds where there is none.
 func cookbookDigest(m *chef.Manifest) (object.Digest, error) {
 	content, err := m.Content()
 	if err != nil {
 		return "", err
 	}
-	return plan.Digest(content)
+	v, err := plan.Decode(content)
+	if err != nil {
+		return "", err
+	}
+	if doc, ok := v.(map[string]any); ok {
+		if metadata, ok := doc["metadata"].(map[string]any); ok && metadata["long_description"] == "" {
+			delete(metadata, "long_description")
+		}
+	}
+	return plan.DigestValue(v), nil
 }
 
 func (cookbooks) Create(ctx context.Context, c *chef.Client, o Object) error {

@@ -131,7 +131,16 @@ func (dataBagItems) Get(ctx context.Context, c *chef.Client, ref object.Ref) (Ob
 	return Object{Ref: ref, Raw: raw, Digest: plan.DigestValue(doc)}, nil
 }
 
+// Create also makes the bag where it is missing: somebody may have deleted it on
+// this server, and no change of the bag itself would ever bring it back.
 func (dataBagItems) Create(ctx context.Context, c *chef.Client, o Object) error {
+	err := c.CreateDataBagItem(ctx, o.Ref.Name, o.Ref.Sub, o.Raw)
+	if !chef.IsNotFound(err) {
+		return err
+	}
+	if err := c.CreateDataBag(ctx, o.Ref.Name); err != nil && !chef.IsConflict(err) {
+		return err
+	}
 	return c.CreateDataBagItem(ctx, o.Ref.Name, o.Ref.Sub, o.Raw)
 }
 

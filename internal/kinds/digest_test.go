@@ -110,7 +110,9 @@ func TestCookbookDigest(t *testing.T) {
 		{"order of files", first + "," + second, second + "," + first, true},
 		{"a file twice", second, second + "," + second, true},
 		{"spelling of the metadata", `"name":"c","version":"1.0.0",`, ` "version" : "1.0.0", "name":"c",`, true},
+		{"an empty long description", `"n":12345678901234567890`, `"n":12345678901234567890,"long_description":""`, true},
 
+		{"a long description", `"n":12345678901234567890`, `"n":12345678901234567890,"long_description":"x"`, false},
 		{"frozen", `"frozen?":false`, `"frozen?":true`, false},
 		{"metadata", `">= 1.0"`, `">= 1.1"`, false},
 		{"a big number in the metadata", `12345678901234567890`, `12345678901234567891`, false},

@@ -303,3 +303,20 @@ func TestBagsThatAnswer404(t *testing.T) {
 		t.Errorf("nobody says that the bag is gone: List = %v; want an error", got)
 	}
 }
+
+// An item whose bag somebody deleted on the replica brings the bag back: no
+// change of the bag itself ever would.
+func TestItemCreatesItsBag(t *testing.T) {
+	primary := harness.Chef(t, chefserver.Options{})
+	harness.Write(t, primary.Client).Item("bag", "item", "1")
+	ref := object.MustRef("/data/bag/item")
+	o, err := kinds.For(ref.Kind).Get(t.Context(), primary.Client, ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replica := harness.Chef(t, chefserver.Options{})
+	if err := kinds.For(ref.Kind).Create(t.Context(), replica.Client, o); err != nil {
+		t.Fatal(err)
+	}
+	harness.CheckInSync(t, primary, replica)
+}
