@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -52,6 +53,7 @@ type Listing struct {
 	Now func() time.Time // nil = time.Now
 
 	memory memory
+	lists  sync.RWMutex // removing lists would take one that is half written
 }
 
 // DefaultDeepInterval is how often contents are compared.
@@ -116,7 +118,7 @@ func (f *Listing) Next(ctx context.Context, cursor object.Cursor, o NextOptions)
 		return Page{}, err
 	}
 	// Whatever the pair has left behind is of no use to anybody.
-	if err := f.Store.KeepSnapshots(ctx, f.Owner, baseID, targetID); err != nil {
+	if err := f.keep(ctx, baseID, targetID); err != nil {
 		return Page{}, err
 	}
 	if targetID != "" {
@@ -286,7 +288,16 @@ func (f *Listing) save(ctx context.Context, s snapshot) (id string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("save listing: %w", err)
 	}
+	f.lists.RLock()
+	defer f.lists.RUnlock()
 	return id, f.Store.PutSnapshot(ctx, f.Owner, id, data)
+}
+
+// keep removes all lists but the named ones.
+func (f *Listing) keep(ctx context.Context, ids ...string) error {
+	f.lists.Lock()
+	defer f.lists.Unlock()
+	return f.Store.KeepSnapshots(ctx, f.Owner, ids...)
 }
 
 // load returns a stored list without the kinds that are no longer listed: these
