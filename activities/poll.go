@@ -147,7 +147,7 @@ const checkEvery = time.Minute
 
 // weigh counts what the delete guard has to know.
 func (p *poll) weigh(ctx context.Context, c *Connection, out *PollResult) error {
-	out.Deletes = plan.CountDeletes(plan.Coalesce(out.Changes))
+	out.Deletes = plan.CountDeletes(out.Changes)
 	var count []object.Kind
 	for _, k := range object.Kinds() {
 		if out.Deletes[k] > p.set.DeleteLimit.Free() {

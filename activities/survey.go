@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/chef-sync/chef-sync/internal/feed"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/plan"
 	"github.com/chef-sync/chef-sync/internal/replicate/staging"
@@ -68,6 +69,11 @@ func (p *poll) beginSurvey(ctx context.Context, c *Connection) (*SurveyPlace, []
 		return nil, nil, err
 	}
 	changes := s.Writes
+	if w, ok := c.Feed.(feed.Witness); ok {
+		if head, err = w.Saw(ctx, head, refsOf(changes)); err != nil {
+			return nil, nil, err
+		}
+	}
 	place := &SurveyPlace{ID: rand.Text(), Head: head, Totals: s.Totals}
 	if p.set.DeleteExtras {
 		for _, ref := range s.Extras {
@@ -87,6 +93,14 @@ func (p *poll) beginSurvey(ctx context.Context, c *Connection) (*SurveyPlace, []
 		return nil, nil, err
 	}
 	return place, changes, c.Engine.Staging.PutSnapshot(ctx, owner, place.ID, data)
+}
+
+func refsOf(changes []object.Change) []object.Ref {
+	out := make([]object.Ref, len(changes))
+	for i, c := range changes {
+		out[i] = c.Ref
+	}
+	return out
 }
 
 func (p *poll) loadSurvey(ctx context.Context, c *Connection, id string) ([]object.Change, error) {

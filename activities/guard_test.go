@@ -1,0 +1,51 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/chef-sync/chef-sync/internal/feed"
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/tests/harness"
+)
+
+// A bag that goes takes its items along: the guard weighs them too.
+func TestDeletedBagCountsWithItsItems(t *testing.T) {
+	b := newBench(t)
+	for i := range 3 {
+		harness.Write(t, b.replica.Client).Item("b", fmt.Sprint("i", i), "1")
+	}
+	b.feed.next = func(object.Cursor, feed.NextOptions) (feed.Page, error) {
+		return feed.Page{Next: at("9"), Changes: []object.Change{
+			change(object.ActionDelete, "/data/b/i0"), change(object.ActionDelete, "/data/b/i1"),
+			change(object.ActionDelete, "/data/b/i2"), change(object.ActionDelete, "/data/b"),
+		}}, nil
+	}
+	got := b.page(PollInput{Cursor: at("7")})
+	if got.Deletes[object.KindDataBagItem] != 3 || got.Deletes[object.KindDataBag] != 1 {
+		t.Errorf("deletes %v; want 3 items and their bag", got.Deletes)
+	}
+}
+
+// witness is a feed that asks what the comparison saw.
+type witness struct {
+	feed.Feed
+	saw []object.Ref
+}
+
+func (w *witness) Saw(_ context.Context, c object.Cursor, refs []object.Ref) (object.Cursor, error) {
+	w.saw = refs
+	return object.Cursor{Feed: c.Feed, Position: c.Position + "+seen"}, nil
+}
+
+func TestSurveyTellsTheFeedWhatItSaw(t *testing.T) {
+	b := newBench(t)
+	b.write.Role("r", "1")
+	w := &witness{Feed: b.conn.Feed}
+	b.conn.Feed = w
+	got := b.page(PollInput{})
+	if len(w.saw) != 1 || w.saw[0] != object.MustRef("/roles/r") || got.Cursor.Position != "head+seen" {
+		t.Errorf("the feed was told of %v, and the pair follows from %v", w.saw, got.Cursor)
+	}
+}
