@@ -21,7 +21,7 @@ import (
 //	server's level         slog's level
 //	debug, info            debug: hundreds of lines about its own start
 //	warn                   warn; debug while the server starts or stops
-//	error: canceled        debug, and any error while the server starts or stops
+//	error: canceled        debug; so is a failed request while the server starts or stops
 //	error and worse        error
 //
 // Warnings of a start are remarks on a configuration that an operator cannot
@@ -70,12 +70,15 @@ func (l *logger) Warn(msg string, tags ...tag.Tag) {
 	l.log(level, msg, tags)
 }
 
+// failedRequest is what the server says of every request that ends with an error.
+const failedRequest = "service failures"
+
 // Error logs at error level; at debug level what comes from a canceled request, and
-// what services say of each other while they start ("not healthy yet") or stop
-// ("task queue closed"). A start that fails is told by the error of Start.
+// requests that failed while services start ("not healthy yet") or stop ("task
+// queue closed").
 func (l *logger) Error(msg string, tags ...tag.Tag) {
 	level := slog.LevelError
-	if canceled(tags) || !l.phase.isRunning() {
+	if canceled(tags) || msg == failedRequest && !l.phase.isRunning() {
 		level = slog.LevelDebug
 	}
 	l.log(level, msg, tags)

@@ -24,6 +24,7 @@ func TestLogLevels(t *testing.T) {
 		tagged.Warn("warning")
 		tagged.Error("broken", tag.Error(errors.New("disk is full")))
 		tagged.Error("broken", tag.Error(fmt.Errorf("poll: %w", context.Canceled)))
+		tagged.Error("service failures", tag.Error(errors.New("not healthy")))
 		var got []string
 		for line := range strings.Lines(logs.take()) {
 			_, line, _ = strings.Cut(line, " ") // without the time
@@ -36,10 +37,11 @@ func TestLogLevels(t *testing.T) {
 	const (
 		warning = `level=WARN msg=warning component=temporal shard=7`
 		broken  = `level=ERROR msg=broken component=temporal shard=7 error="disk is full"`
+		failed  = `level=ERROR msg="service failures" component=temporal shard=7 error="not healthy"`
 	)
 	check("starting", broken)
 	l.phase.started()
-	check("running", warning+"\n"+broken)
+	check("running", warning+"\n"+broken+"\n"+failed)
 	l.phase.stop()
 	check("stopping", broken)
 }
