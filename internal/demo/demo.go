@@ -187,8 +187,9 @@ func (d *demo) bootstrap(ctx context.Context) error {
 		return err
 	}
 	bar := newBar(d.Out, "compared")
-	defer bar.done()
-	return d.until(ctx, func(s workflows.Status) bool {
+	var last workflows.Status
+	err = d.until(ctx, func(s workflows.Status) bool {
+		last = s
 		if s.Survey != nil {
 			bar.set(s.Survey.Offset, s.Survey.Total)
 		}
@@ -196,6 +197,11 @@ func (d *demo) bootstrap(ctx context.Context) error {
 		bar.note("%d created, %d files", c.Created, c.Files)
 		return s.Mode == workflows.ModeFollowing && c.Surveys > 0
 	})
+	bar.done()
+	if err == nil {
+		d.say.status(last)
+	}
+	return err
 }
 
 // until waits until the pair's status is as wanted.

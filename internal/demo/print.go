@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -12,6 +13,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/chef-sync/chef-sync/internal/replicate"
+	"github.com/chef-sync/chef-sync/workflows"
 )
 
 // printer speaks to the person who watches.
@@ -24,6 +26,18 @@ func (p printer) step(format string, args ...any) {
 func (p printer) fact(name, value string) { fmt.Fprintf(p.out, "    %-13s %s\n", name, value) }
 
 func (p printer) line(format string, args ...any) { fmt.Fprintf(p.out, "    "+format+"\n", args...) }
+
+// status prints the pair as sync-status shows it.
+func (p printer) status(s workflows.Status) {
+	t := table.NewWriter()
+	t.SetOutputMirror(p.out)
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = text.FormatDefault
+	t.AppendHeader(table.Row{"organization", "state", "feed", "cursor", "last sync", "created", "files", "unsynced"})
+	t.AppendRow(table.Row{s.Pair, s.Mode, s.Feed, s.Cursor.Position, s.LastSync.Format(time.TimeOnly + " MST"),
+		s.Counters.Created, s.Counters.Files, s.Unsynced})
+	t.Render()
+}
 
 // comparison prints what was compared and where the servers differ.
 func (p printer) comparison(c replicate.Comparison) {
