@@ -13,14 +13,15 @@ import (
 func parseValue(src string) (node, Problems) {
 	r := newReader("x.rb")
 	s := &splitter{tokens: tokens("x.rb", "name = "+src), failed: r.failed, report: r.fail, known: func(string) bool { return false }}
-	for _, st := range s.dropBlocks(s.run()) {
-		a, problem := st.parse()
-		if problem != nil {
-			return node{}, append(r.problems, *problem)
-		}
-		return a.value, r.problems
+	statements := s.dropBlocks(s.run())
+	if len(statements) == 0 {
+		return node{}, r.problems
 	}
-	return node{}, r.problems
+	a, problem := statements[0].parse()
+	if problem != nil {
+		return node{}, append(r.problems, *problem)
+	}
+	return a.value, r.problems
 }
 
 // plain removes positions, for comparing.

@@ -2,7 +2,6 @@ package ctl
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"strings"
@@ -127,12 +126,4 @@ func (a *App) target(s settings, f settingsFlags) (Target, error) {
 	t.Options = found.Options
 	t.Options.HostPort, t.Options.Namespace, t.Options.Identity = t.Address, t.Namespace, a.Identity
 	return t, nil
-}
-
-// known says where the pairs are listed, for messages.
-func (s settings) known() string {
-	if s.file == "" {
-		return fmt.Sprintf("replica %s", s.replica)
-	}
-	return s.file
 }
