@@ -21,17 +21,22 @@ var errInterrupted = errors.New("interrupted")
 // the feed has then, is taken again: what is on the replica by then is equal
 // and is not written again.
 func (r *run) cycle(ctx workflow.Context, page activities.PollResult) {
+	if r.state.Cursor.IsZero() && r.state.Survey == nil && page.Identities != r.state.Identities {
+		r.state.Unsynced = nil // deletes that were kept, of other servers
+	}
 	r.state.Page++
 	r.state.Identities = page.Identities
 	r.state.Behind = page.Behind
 	r.state.DeleteLimit = page.DeleteLimit
 	changes := plan.Coalesce(page.Changes)
-	w := &work{run: r, page: r.state.Page, guard: guard{
+	w := &work{run: r, page: r.state.Page, along: along(page.Changes, changes), guard: guard{
 		deletes: page.Deletes, totals: page.Totals, limit: page.DeleteLimit,
 		survey: surveyID(r.state.Survey, page.Survey),
 	}}
-	for _, c := range changes { // the page says something newer about these
-		r.state.synced(c.Ref)
+	for _, c := range changes {
+		if c.Action != object.ActionDelete { // the object is back
+			r.state.undelete(c.Ref)
+		}
 	}
 	if !r.settle(w.all(ctx, changes)) {
 		return
@@ -53,17 +58,24 @@ func surveyID(before, after *activities.SurveyPlace) string {
 
 // retry takes unsynced objects again. The cursor stays.
 func (r *run) retry(ctx workflow.Context, due []Unsynced) {
-	pages := map[object.Ref]int64{}
+	pages, with := map[object.Ref]int64{}, map[object.Ref]int{}
 	changes := make([]object.Change, len(due))
+	items := 0
 	for i, u := range due {
 		changes[i] = object.Change{Action: u.Action, Ref: u.Ref}
-		pages[u.Ref] = u.Page
+		pages[u.Ref], with[u.Ref] = u.Page, u.Along
+		items += u.Along
 	}
-	w := &work{run: r, page: r.state.Page, pages: pages, guard: guard{
-		deletes: plan.CountDeletes(changes), limit: r.state.DeleteLimit,
+	deletes := plan.CountDeletes(changes)
+	deletes[object.KindDataBagItem] += items
+	w := &work{run: r, page: r.state.Page, pages: pages, along: with, guard: guard{
+		deletes: deletes, limit: r.state.DeleteLimit,
 	}}
-	if r.settle(w.all(ctx, plan.Coalesce(changes))) {
+	switch {
+	case r.settle(w.all(ctx, plan.Coalesce(changes))):
 		r.state.LastSync = r.now()
+	case r.sitting: // or else these would be the first thing to be tried again
+		r.state.repark(due, *r.state.Trouble, r.now(), r.opts)
 	}
 }
 
@@ -107,17 +119,11 @@ type work struct {
 	run   *run
 	page  int64
 	pages map[object.Ref]int64 // of objects that are tried again
+	along map[object.Ref]int   // items that go with a data bag
 	guard guard
 
 	failed bool            // a write of this page did not succeed
 	gone   []object.Change // objects that the primary turned out not to have
-}
-
-// guard is what the delete guard weighs.
-type guard struct {
-	deletes, totals map[object.Kind]int
-	limit           plan.DeleteLimit
-	survey          string // the full comparison that an approval covers; "" = this page
 }
 
 // all applies coalesced changes.
@@ -252,7 +258,7 @@ func (w *work) record(b plan.Batch, got activities.FetchResult, done activities.
 			w.failed = true
 		}
 		s.park(Unsynced{
-			Ref: f.Ref, Action: action, Reason: f.Reason, Hint: f.Hint, Page: w.pageOf(f.Ref),
+			Ref: f.Ref, Action: action, Reason: f.Reason, Hint: f.Hint, Page: w.pageOf(f.Ref), Along: w.along[f.Ref],
 		}, w.run.now(), w.run.opts)
 	}
 	for _, ref := range got.Gone {
@@ -285,63 +291,11 @@ func (w *work) postpone(batches []plan.Batch) {
 	for _, b := range batches {
 		for _, c := range b.Changes {
 			w.run.state.park(Unsynced{
-				Ref: c.Ref, Action: object.ActionDelete, Waits: true, Page: w.pageOf(c.Ref),
+				Ref: c.Ref, Action: object.ActionDelete, Waits: true, Page: w.pageOf(c.Ref), Along: w.along[c.Ref],
 				Reason: "is deleted when the writes of its page are done",
 			}, w.run.now(), w.run.opts)
 		}
 	}
-}
-
-// approval halts the pair if the deletes look like an accident, until an
-// operator approves them. Nothing has been deleted then.
-func (w *work) approval(ctx workflow.Context, batches []plan.Batch) error {
-	s := w.run.state
-	if w.guard.survey != "" && s.ApprovedSurvey == w.guard.survey {
-		return nil
-	}
-	deletes := w.guard.deletes
-	if deletes == nil || len(w.gone) > 0 { // more than the poll could know of
-		var all []object.Change
-		for _, b := range batches {
-			all = append(all, b.Changes...)
-		}
-		deletes = plan.CountDeletes(all)
-	}
-	excess := plan.Guard(deletes, w.guard.totals, w.guard.limit)
-	if len(excess) == 0 {
-		return nil
-	}
-	s.Halt = &Halt{Excess: excess, Sample: sample(batches)}
-	w.run.approved = false
-	defer func() { s.Halt = nil }()
-	for !w.run.approved {
-		w.run.show(ctx)
-		w.run.wait(ctx, 0, "halted")
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if w.run.halting() {
-			return errInterrupted
-		}
-	}
-	w.run.approved = false
-	s.ApprovedSurvey = w.guard.survey
-	return nil
-}
-
-// sample returns the first few refs.
-func sample(batches []plan.Batch) []object.Ref {
-	const most = 20
-	var out []object.Ref
-	for _, b := range batches {
-		for _, ref := range b.Refs() {
-			if len(out) == most {
-				return out
-			}
-			out = append(out, ref)
-		}
-	}
-	return out
 }
 
 // describe is a batch in an activity's summary.

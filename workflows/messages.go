@@ -130,8 +130,13 @@ type Unsynced struct {
 	// Waits says that a delete waits for the writes of its page.
 	Waits bool `json:"waits,omitempty"`
 
-	// Page is the page that the change came in.
-	Page int64 `json:"page"`
+	// Page is the page that the change came in, FromPage that of the first of
+	// several changes none of which could be written; 0 = Page.
+	Page     int64 `json:"page"`
+	FromPage int64 `json:"from_page,omitempty"`
+
+	// Along counts the items that are deleted with a data bag.
+	Along int `json:"along,omitempty"`
 
 	FirstSeen time.Time `json:"first_seen"`
 	LastSeen  time.Time `json:"last_seen"`

@@ -56,20 +56,25 @@ func (r *run) drain(ctx workflow.Context) {
 	}
 }
 
+// onStop stops the pair, unless a start that waited side by side with this stop
+// was sent after it. Of signals that came one after the other the order is known,
+// and the senders' clocks may differ.
 func (r *run) onStop(s Signal) {
-	if s.At.IsZero() || !s.At.Before(r.state.StartedAt) {
+	if s.At.IsZero() || !s.At.Before(r.state.StartedAt) || !r.startHandled.Equal(r.now()) {
 		r.state.Stopped, r.state.StopReason, r.state.StoppedAt = true, s.Reason, s.At
 	}
+	r.stopHandled = r.now()
 }
 
 func (r *run) onStart(s Signal) {
-	if s.At.IsZero() || !s.At.Before(r.state.StoppedAt) {
+	if s.At.IsZero() || !s.At.Before(r.state.StoppedAt) || !r.stopHandled.Equal(r.now()) {
 		r.state.Stopped, r.state.StopReason, r.state.StartedAt = false, "", s.At
 	}
+	r.startHandled = r.now()
 }
 
 func (r *run) onSyncNow(Signal) {
-	r.deep = true
+	r.state.Deep = true
 	for i := range r.state.Unsynced {
 		r.state.Unsynced[i].NextTry = r.now()
 	}

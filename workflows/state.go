@@ -1,7 +1,10 @@
 package workflows
 
 import (
+	"cmp"
+	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/chef-sync/chef-sync/activities"
@@ -30,6 +33,9 @@ type State struct {
 
 	// Identities are the servers that Cursor, Survey and Unsynced are about.
 	Identities object.Identities `json:"identities"`
+
+	// Deep says that an operator wants the next poll to look at contents too.
+	Deep bool `json:"deep,omitempty"`
 
 	Stopped    bool      `json:"stopped,omitempty"`
 	StopReason string    `json:"stop_reason,omitempty"`
@@ -92,6 +98,19 @@ func (s *State) restart(reason string) {
 	s.ResetReason = reason
 }
 
+// compareAgain is restart between the same servers. Deletes that are not done
+// are kept, to be made after the comparison: it would not find them, because it
+// keeps what only the replica has.
+func (s *State) compareAgain(reason string) {
+	ids := s.Identities
+	deletes := slices.DeleteFunc(s.Unsynced, func(u Unsynced) bool { return u.Action != object.ActionDelete })
+	for i := range deletes {
+		deletes[i].Waits = true
+	}
+	s.restart(reason)
+	s.Identities, s.Unsynced = ids, deletes
+}
+
 // find returns the place of ref in Unsynced, and whether it is there.
 func (s *State) find(ref object.Ref) (int, bool) {
 	return slices.BinarySearchFunc(s.Unsynced, ref, func(u Unsynced, r object.Ref) int { return u.Ref.Compare(r) })
@@ -104,6 +123,26 @@ func (s *State) synced(ref object.Ref) {
 	}
 }
 
+// undelete takes the delete of an object that is on the primary again off the
+// list.
+func (s *State) undelete(ref object.Ref) {
+	if i, ok := s.find(ref); ok && s.Unsynced[i].Action == object.ActionDelete {
+		s.Unsynced = slices.Delete(s.Unsynced, i, i+1)
+	}
+}
+
+// repark notes that objects could not even be tried again.
+func (s *State) repark(due []Unsynced, t activities.Trouble, now time.Time, o Options) {
+	for _, u := range due {
+		i, ok := s.find(u.Ref)
+		if !ok || s.Unsynced[i].NextTry.After(now) && !s.Unsynced[i].Waits {
+			continue // was tried
+		}
+		u.Waits, u.Reason, u.Hint = false, t.Message, t.Hint
+		s.park(u, now, o)
+	}
+}
+
 // park puts an object on the list of unsynced objects, or notes another failure
 // of one that is there. The first failure since an object changed is tried
 // again soon, later ones ever more rarely.
@@ -113,18 +152,54 @@ func (s *State) park(u Unsynced, now time.Time, o Options) {
 	if known {
 		old := s.Unsynced[i]
 		u.FirstSeen = old.FirstSeen
+		if old.Action != object.ActionDelete { // deletes may wait for it since then
+			u.FromPage = cmp.Or(old.FromPage, old.Page)
+		}
 		if old.Action == u.Action && old.Page == u.Page && !u.Waits {
 			u.Attempts = old.Attempts + 1
 		}
 	}
 	u.NextTry = now.Add(backoff(u.Attempts, o.RetryFirst, o.RetryMost))
-	switch {
-	case known:
+	u.Reason, u.Hint = fit(u.Reason), fit(u.Hint)
+	if known {
 		s.Unsynced[i] = u
-	case len(s.Unsynced) < o.MaxUnsynced:
-		s.Unsynced = slices.Insert(s.Unsynced, i, u)
-	case s.CompareAt.IsZero():
-		s.CompareAt = now.Add(o.RetryMost / 6) // forgotten here, so found again there
+		return
+	}
+	if len(s.Unsynced) >= o.MaxUnsynced {
+		if s.CompareAt.IsZero() {
+			s.CompareAt = now.Add(o.RetryMost / 6) // what is forgotten here is found again there
+		}
+		if u.Action != object.ActionDelete || !s.dropWrite() { // but not deletes
+			return
+		}
+		i, _ = s.find(u.Ref)
+	}
+	s.Unsynced = slices.Insert(s.Unsynced, i, u)
+}
+
+// dropWrite takes any write off the list, and reports whether there was one.
+func (s *State) dropWrite() bool {
+	for i, u := range slices.Backward(s.Unsynced) {
+		if u.Action != object.ActionDelete {
+			s.Unsynced = slices.Delete(s.Unsynced, i, i+1)
+			return true
+		}
+	}
+	return false
+}
+
+// mostText is the most bytes of JSON that the reason or hint of an unsynced object
+// takes: the whole list has to fit a payload of Temporal's, 2 MiB. One that is
+// all brackets would take six times its length.
+const mostText = 500
+
+func fit(text string) string {
+	for {
+		data, err := json.Marshal(text)
+		if err != nil || len(data) <= mostText {
+			return text
+		}
+		text = strings.ToValidUTF8(text[:len(text)/2], "") + "…"
 	}
 }
 
@@ -140,12 +215,12 @@ func backoff(n int, first, most time.Duration) time.Duration {
 }
 
 // due returns the changes that have to be tried again now, with the page that
-// each came in. A delete that waits is due when no write of its page is left.
+// each came in.
 func (s *State) due(now time.Time) []Unsynced {
 	var out []Unsynced
 	for _, u := range s.Unsynced {
 		if u.Waits {
-			if !s.writesLeft(u.Page) {
+			if s.released(u) {
 				out = append(out, u)
 			}
 		} else if !u.NextTry.After(now) {
@@ -162,7 +237,7 @@ func (s *State) nextTry(now time.Time) time.Time {
 	for _, u := range s.Unsynced {
 		at := u.NextTry
 		if u.Waits {
-			if s.writesLeft(u.Page) {
+			if !s.released(u) {
 				continue
 			}
 			at = now
@@ -174,10 +249,11 @@ func (s *State) nextTry(now time.Time) time.Time {
 	return next
 }
 
-// writesLeft reports whether a write of the page is still being retried.
-func (s *State) writesLeft(page int64) bool {
-	return slices.ContainsFunc(s.Unsynced, func(u Unsynced) bool {
-		return u.Page == page && u.Action != object.ActionDelete
+// released reports whether a delete that waits need not wait any more: no write
+// of its page is left, and everything that there is to write is known.
+func (s *State) released(d Unsynced) bool {
+	return s.CompareAt.IsZero() && !s.comparing() && !slices.ContainsFunc(s.Unsynced, func(u Unsynced) bool {
+		return u.Action != object.ActionDelete && cmp.Or(u.FromPage, u.Page) <= d.Page && d.Page <= u.Page
 	})
 }
 

@@ -39,8 +39,10 @@ type run struct {
 	sitting bool
 
 	// What signals asked for and the loop has not acted on yet.
-	deep, approved, forget, removed bool
-	forgetReason                    string
+	approved, forget, removed bool
+	forgetReason              string
+
+	stopHandled, startHandled time.Time // see onStop
 
 	shown shown // what the Web UI was last given
 }
@@ -84,6 +86,7 @@ func (r *run) run(ctx workflow.Context) error {
 		case workflow.GetInfo(ctx).GetContinueAsNewSuggested():
 			return r.continueAsNew(ctx)
 		case r.state.Stopped:
+			r.sitting = false // whoever starts the pair wants it to be tried
 			r.wait(ctx, 0, "stopped")
 		case r.sitting:
 			r.sitOut(ctx)
@@ -96,12 +99,12 @@ func (r *run) run(ctx workflow.Context) error {
 // obey acts on what signals asked for.
 func (r *run) obey() {
 	if r.forget {
-		r.state.restart(r.forgetReason)
+		r.state.compareAgain(r.forgetReason)
 		r.state.Trouble, r.state.TroubleCount = nil, 0
-		r.forget = false
+		r.forget, r.sitting = false, false
 	}
 	if !r.state.CompareAt.IsZero() && !r.state.CompareAt.After(r.now()) {
-		r.state.restart(fmt.Sprintf("more than %d objects were unsynced", r.opts.MaxUnsynced))
+		r.state.compareAgain(fmt.Sprintf("more than %d objects were unsynced", r.opts.MaxUnsynced))
 	}
 }
 
@@ -116,11 +119,16 @@ func (r *run) turn(ctx workflow.Context) {
 	case err != nil:
 		r.settle(err)
 	case page.Trouble != nil:
+		another := r.state.Trouble != nil
 		r.trouble(*page.Trouble)
+		if another { // servers that fail in ever another way are not to be asked ever faster
+			r.show(ctx)
+			r.wait(ctx, r.opts.RetryFirst, "another trouble so soon")
+		}
 	case page.Reset != "":
 		r.reset(ctx, page.Reset)
 	default:
-		r.deep = false
+		r.state.Deep = false
 		if r.state.TroubleCount == 0 {
 			r.state.Trouble = nil
 		}
@@ -151,7 +159,7 @@ func (r *run) reset(ctx workflow.Context, why string) {
 func (r *run) poll(ctx workflow.Context) (activities.PollResult, error) {
 	in := activities.PollInput{
 		Pair: r.in.Pair, Cursor: r.state.Cursor, Survey: r.state.Survey,
-		Identities: r.state.Identities, Deep: r.deep,
+		Identities: r.state.Identities, Deep: r.state.Deep,
 	}
 	if r.state.Trouble != nil {
 		in.Trouble = r.state.Trouble.Key

@@ -1,0 +1,128 @@
+package workflows_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chef-sync/chef-sync/activities"
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/workflows"
+)
+
+// bagOf deletes a bag with its items on the primary.
+func (w *world) bagOf(items int) {
+	w.replica[object.MustRef("/data/b")] = true
+	for i := range items {
+		p := fmt.Sprintf("/data/b/i%02d", i)
+		w.replica[object.MustRef(p)] = true
+		w.change(object.ActionDelete, p)
+	}
+	w.change(object.ActionDelete, "/data/b")
+}
+
+// The items of a bag count for the delete guard, also when the page holds an
+// object that is gone, and when the deletes had to wait.
+func TestItemsOfABagCountForTheGuard(t *testing.T) {
+	bag := object.MustRef("/data/b")
+	for _, name := range []string{"gone", "waits", "fails"} {
+		w := newWorld(t)
+		bad := true
+		w.refuse(&bad, "bad")
+		w.bagOf(30)
+		switch name {
+		case "gone":
+			w.change(object.ActionUpdate, "/roles/ghost")
+			delete(w.holds, object.MustRef("/roles/ghost"))
+		case "waits":
+			w.change(object.ActionUpdate, "/roles/bad")
+		case "fails":
+			w.refuse(&bad, "b")
+			w.signal(20*time.Second, workflows.SignalApproveDeletes) // fails then, and is weighed again
+		}
+		w.at(time.Minute, func() { bad = false })
+		w.at(2*time.Hour, func() {
+			if s := w.status(); s.Mode != workflows.ModeHalted || !w.replica[bag] {
+				t.Errorf("%s: status %+v, bag there: %t; want halted before 30 items go", name, s, w.replica[bag])
+			}
+			w.env.SignalWorkflow(workflows.SignalApproveDeletes, nil)
+		})
+		if got := w.run(following(0), 3*time.Hour); got.Mode != workflows.ModeFollowing || w.replica[bag] || got.Unsynced != 0 {
+			t.Errorf("%s: status %+v; want the bag deleted after the word", name, got)
+		}
+	}
+}
+
+// survey40 is a full comparison of one write and 40 deletes, in pages of 10.
+func survey40(w *world) {
+	w.pageLimit = 10
+	w.change(object.ActionCreate, "/roles/real")
+	w.survey = append(w.survey, object.Change{Action: object.ActionUpdate, Ref: object.MustRef("/roles/real")})
+	for i := range 40 {
+		ref := object.MustRef(fmt.Sprintf("/environments/e%02d", i))
+		w.replica[ref] = true
+		w.survey = append(w.survey, object.Change{Action: object.ActionDelete, Ref: ref})
+	}
+	w.onPoll = func(in activities.PollInput) (*activities.PollResult, error) {
+		if in.Survey == nil && !in.Cursor.IsZero() {
+			return nil, nil
+		}
+		page := w.surveyPage(in)
+		page.Deletes = map[object.Kind]int{object.KindEnvironment: 40}
+		return &page, nil
+	}
+}
+
+// A full comparison is weighed as a whole, also where an object turns out to be
+// gone, or a write fails.
+func TestAFullComparisonIsWeighedAsAWhole(t *testing.T) {
+	for _, name := range []string{"plain", "gone", "fails"} {
+		w := newWorld(t)
+		survey40(w)
+		bad := true
+		switch name {
+		case "gone":
+			delete(w.holds, object.MustRef("/roles/real"))
+		case "fails":
+			w.refuse(&bad, "real")
+		}
+		w.at(30*time.Second, func() { bad = false })
+		w.at(time.Hour, func() {
+			left := 0
+			for ref := range w.replica {
+				if ref.Kind == object.KindEnvironment {
+					left++
+				}
+			}
+			if s := w.status(); s.Mode != workflows.ModeHalted || left != 40 {
+				t.Errorf("%s: %s with %d of 40 left; want halted with all", name, s.Mode, left)
+			}
+		})
+		w.run(workflows.State{}, 2*time.Hour)
+	}
+}
+
+// The word about objects that turned out to be gone is one about what else the
+// full comparison wants to delete, so that must be said.
+func TestApprovalOfGoneObjectsInAComparison(t *testing.T) {
+	w := newWorld(t)
+	survey40(w)
+	var gone []object.Change
+	for i := range 30 {
+		ref := object.MustRef(fmt.Sprintf("/roles/g%02d", i))
+		w.replica[ref] = true
+		gone = append(gone, object.Change{Action: object.ActionUpdate, Ref: ref})
+	}
+	w.survey = append(gone, w.survey...)
+	w.pageLimit = 30
+	w.at(time.Hour, func() {
+		if s := w.status(); s.Mode != workflows.ModeHalted || !strings.Contains(s.Reason, "role: 30") || !strings.Contains(s.Reason, "environment: 40") {
+			t.Errorf("status %s %s; want halted for all that would be deleted", s.Mode, s.Reason)
+		}
+		w.env.SignalWorkflow(workflows.SignalApproveDeletes, nil)
+	})
+	if got := w.run(workflows.State{}, 2*time.Hour); got.Mode != workflows.ModeFollowing || len(w.replica) != 1 {
+		t.Errorf("status %+v, %d on the replica; want one word for all pages of the comparison", got, len(w.replica))
+	}
+}
