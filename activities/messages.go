@@ -42,6 +42,11 @@ type PollResult struct {
 	// complete, and then Cursor is where following begins.
 	Survey *SurveyPlace `json:"survey,omitempty"`
 
+	// From is the place before Changes in a full comparison. A page that is
+	// interrupted is asked for again from there: another comparison would take
+	// for an extra what the page wrote and the primary has deleted since.
+	From *SurveyPlace `json:"from,omitempty"`
+
 	// Behind is how many changes are known to follow; -1 = not known.
 	Behind int64 `json:"behind"`
 

@@ -171,7 +171,10 @@ func TestSurveyPages(t *testing.T) {
 		if again := b.page(in); in.Survey != nil && !cmp.Equal(again, got) { // a result may be lost
 			t.Errorf("page %d again:\n%s", page, cmp.Diff(got, again))
 		} else if in.Survey == nil {
-			got = again // a new list; the first is gone
+			got = again // a new list
+		}
+		if again := b.page(PollInput{Survey: got.From, Identities: got.Identities}); !cmp.Equal(again, got) { // was interrupted
+			t.Errorf("page %d from where it began:\n%s", page, cmp.Diff(got, again))
 		}
 		if got.Survey == nil {
 			if got.Cursor != at("head") || page != 3 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/chef-sync/chef-sync/internal/feed"
 	"github.com/chef-sync/chef-sync/internal/object"
@@ -43,7 +44,7 @@ func (p *poll) surveyPage(ctx context.Context, c *Connection) (*PollResult, erro
 	from := min(place.Offset, len(changes))
 	to := min(from+p.set.PageLimit, len(changes))
 	out := &PollResult{
-		Changes: changes[from:to], Identities: ids, Behind: int64(len(changes) - to),
+		Changes: changes[from:to], From: place, Identities: ids, Behind: int64(len(changes) - to),
 		Extras: place.Extras, Deletes: place.Deletes, Totals: place.Totals, DeleteLimit: p.set.DeleteLimit,
 	}
 	next := *place
@@ -89,7 +90,8 @@ func (p *poll) beginSurvey(ctx context.Context, c *Connection) (*SurveyPlace, []
 		return nil, nil, err
 	}
 	owner := surveyOwner(p.in.Pair)
-	if err := c.Engine.Staging.KeepSnapshots(ctx, owner); err != nil {
+	// Another attempt may have begun a comparison just now, and its list be in use.
+	if err := c.Engine.Staging.PurgeSnapshots(ctx, owner, time.Hour); err != nil {
 		return nil, nil, err
 	}
 	return place, changes, c.Engine.Staging.PutSnapshot(ctx, owner, place.ID, data)

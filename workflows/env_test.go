@@ -180,9 +180,9 @@ func (w *world) surveyPage(in activities.PollInput) activities.PollResult {
 	if in.Survey != nil {
 		place = *in.Survey
 	}
-	from := place.Offset
+	before, from := place, place.Offset
 	place.Offset = min(from+w.pageLimit, len(w.survey))
-	out := activities.PollResult{Changes: w.survey[from:place.Offset], Totals: w.totals, Extras: 3}
+	out := activities.PollResult{Changes: w.survey[from:place.Offset], From: &before, Totals: w.totals, Extras: 3}
 	if place.Offset < len(w.survey) {
 		out.Survey = &place
 	} else {

@@ -176,6 +176,11 @@ func (s *Store) KeepSnapshots(ctx context.Context, owner string, ids ...string) 
 	return s.removeIf(ctx, snapshotKey(owner, ""), func(o *blob.ListObject) bool { return !keep[o.Key] })
 }
 
+// PurgeSnapshots removes an owner's snapshots that are older than maxAge.
+func (s *Store) PurgeSnapshots(ctx context.Context, owner string, maxAge time.Duration) error {
+	return s.removeIf(ctx, snapshotKey(owner, ""), func(o *blob.ListObject) bool { return s.now().Sub(o.ModTime) > maxAge })
+}
+
 // Purge removes batches and files that have not been touched for maxAge. The
 // owners of what is removed fetch it again if they are still alive.
 func (s *Store) Purge(ctx context.Context, maxAge time.Duration) error {
