@@ -42,10 +42,12 @@ type PollResult struct {
 	// complete, and then Cursor is where following begins.
 	Survey *SurveyPlace `json:"survey,omitempty"`
 
-	// From is the place before Changes in a full comparison. A page that is
-	// interrupted is asked for again from there: another comparison would take
-	// for an extra what the page wrote and the primary has deleted since.
-	From *SurveyPlace `json:"from,omitempty"`
+	// From is the place before Changes in a full comparison, FromCursor that in
+	// the feed if it is another than was asked with. A page that is interrupted is
+	// asked for again from there: a new list, or another comparison, would not say
+	// that the primary has since deleted what the page wrote.
+	From       *SurveyPlace  `json:"from,omitempty"`
+	FromCursor object.Cursor `json:"from_cursor"`
 
 	// Behind is how many changes are known to follow; -1 = not known.
 	Behind int64 `json:"behind"`

@@ -129,7 +129,7 @@ func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error)
 		return nil, nil
 	}
 	out := &PollResult{
-		Cursor: page.Next, Behind: page.Behind, Ignored: page.Ignored, Identities: ids,
+		Cursor: page.Next, FromCursor: page.From, Behind: page.Behind, Ignored: page.Ignored, Identities: ids,
 		DeleteLimit: p.set.DeleteLimit,
 	}
 	for _, ch := range page.Changes {

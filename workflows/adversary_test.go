@@ -181,6 +181,32 @@ func TestAnInterruptedComparisonGoesOn(t *testing.T) {
 	}
 }
 
+// The same of a page of a feed that compares lists.
+func TestAnInterruptedPageIsAskedForAgain(t *testing.T) {
+	w := newWorld(t)
+	w.change(object.ActionCreate, "/cookbooks/a/1.0.0", "/roles/r")
+	steady := object.Cursor{Feed: "listing", Position: "base>target"}
+	w.onPoll = func(in activities.PollInput) (*activities.PollResult, error) {
+		switch {
+		case in.Cursor == cursor(0) && len(w.replica) == 0, in.Cursor == steady:
+			return &activities.PollResult{Changes: w.feed, FromCursor: steady, Cursor: cursor(2)}, nil
+		case in.Cursor == cursor(0):
+			t.Error("asked from the old cursor, which knows nothing of what was written")
+		}
+		return nil, nil
+	}
+	w.applyOp = func(activities.ApplyInput) error {
+		if len(w.replica) == 0 {
+			w.env.SignalWorkflow(workflows.SignalStop, nil)
+		}
+		return nil
+	}
+	w.signal(time.Minute, workflows.SignalStart)
+	if got := w.run(following(0), time.Hour); got.Cursor != cursor(2) || len(w.replica) != 2 {
+		t.Errorf("status %+v, replica %v; want both at 2", got, w.replica)
+	}
+}
+
 // Deletes are not found by a full comparison that keeps what only the replica
 // has, so an overflow of the list must not forget them.
 func TestOverflowKeepsDeletes(t *testing.T) {

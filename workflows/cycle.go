@@ -24,8 +24,11 @@ func (r *run) cycle(ctx workflow.Context, page activities.PollResult) {
 	if r.state.Cursor.IsZero() && r.state.Survey == nil && page.Identities != r.state.Identities {
 		r.state.Unsynced = nil // deletes that were kept, of other servers
 	}
-	if page.From != nil {
-		r.state.Survey = page.From // to be asked for again if it is interrupted
+	if page.From != nil { // to be asked for again if it is interrupted
+		r.state.Survey = page.From
+	}
+	if !page.FromCursor.IsZero() {
+		r.state.Cursor = page.FromCursor
 	}
 	r.state.Page++
 	r.state.Identities = page.Identities

@@ -29,7 +29,8 @@ import (
 // object that a later one supersedes. Create and update are hints.
 //
 // A feed keeps no state that matters: two calls of Next with one cursor give the
-// same changes, or later ones of the same objects. Methods are safe for
+// same changes, or later ones of the same objects; a [Witness] perhaps fewer, see
+// [Page.From]. Methods are safe for
 // concurrent use, except that two callers following one pair disturb each
 // other's snapshots and then get [ErrCursorLost], never a wrong answer.
 //
@@ -70,6 +71,12 @@ type NextOptions struct {
 type Page struct {
 	// Changes are in order; more than one may be about the same object.
 	Changes []object.Change
+
+	// From is the cursor from which Next gives exactly these changes, as long as
+	// nobody has asked for those after them; zero: the one asked with. Whoever
+	// may take a page in half and ask again asks from there, or what it has
+	// created and the primary has deleted since is in no page.
+	From object.Cursor
 
 	// Next is the cursor behind the last of Changes; equal to the cursor asked
 	// with if there is nothing new.

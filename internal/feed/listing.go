@@ -158,9 +158,10 @@ func (f *Listing) hand(ctx context.Context, cursor object.Cursor, base, target s
 			return Page{}, err
 		}
 		f.memory.tell(targetID, changes)
+		cursor.Position += ">" + targetID
 	}
 	if limit <= 0 || len(changes) <= limit {
-		return Page{Changes: changes, Next: object.Cursor{Feed: NameListing, Position: targetID}}, nil
+		return Page{Changes: changes, From: cursor, Next: object.Cursor{Feed: NameListing, Position: targetID}}, nil
 	}
 	behind := int64(len(changes) - limit)
 	changes = changes[:limit]
@@ -169,7 +170,7 @@ func (f *Listing) hand(ctx context.Context, cursor object.Cursor, base, target s
 		return Page{}, err
 	}
 	return Page{
-		Changes: changes, More: true, Behind: behind,
+		Changes: changes, From: cursor, More: true, Behind: behind,
 		Next: object.Cursor{Feed: NameListing, Position: baseID + ">" + targetID},
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -194,5 +195,31 @@ func TestListingStorePutsNothingWhenItFails(t *testing.T) {
 	}
 	if c, err := r.Saw(ctx, r.cursor, nil); chef.Classify(err) != chef.ClassRetry || !c.IsZero() {
 		t.Errorf("Saw = %s, %v; want an error that passes and no cursor", c, err)
+	}
+}
+
+// A page that was taken in half is asked for again from where it begins, however
+// much has happened on the primary since, and the next one says what has.
+func TestListingGivesAPageAgain(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []int{0, 2} {
+		r := newListingRig(t)
+		r.write.Role("brief", "1")
+		r.write.Role("edited", "1")
+		r.write.Role("third", "1")
+		first := r.take(feed.NextOptions{Limit: limit})
+		if err := r.server.Client.DeleteRole(t.Context(), "brief"); err != nil {
+			t.Fatal(err)
+		}
+		r.write.Role("edited", "2")
+		again, err := r.Next(t.Context(), first.From, feed.NextOptions{Limit: limit})
+		if err != nil || !reflect.DeepEqual(again, first) {
+			t.Errorf("limit %d: page again: %+v, %v; want %+v", limit, again, err, first)
+		}
+		r.cursor = again.Next
+		if limit > 0 {
+			r.want(r.take(feed.NextOptions{}), "create /roles/third")
+		}
+		r.want(r.take(feed.NextOptions{}), "update /roles/edited", "delete /roles/brief")
 	}
 }
