@@ -28,6 +28,22 @@ func TestDeletedBagCountsWithItsItems(t *testing.T) {
 	}
 }
 
+// Items that the page does not name are lost all the same.
+func TestDeletedBagCountsWithItemsOfTheNextPage(t *testing.T) {
+	b := newBench(t)
+	for i := range 3 {
+		harness.Write(t, b.replica.Client).Item("b", fmt.Sprint("i", i), "1")
+	}
+	b.feed.next = func(object.Cursor, feed.NextOptions) (feed.Page, error) {
+		return feed.Page{Next: at("9"), Changes: []object.Change{
+			change(object.ActionDelete, "/data/b"), change(object.ActionDelete, "/data/b/i0"), change(object.ActionDelete, "/data/gone"),
+		}}, nil
+	}
+	if got := b.page(PollInput{Cursor: at("7")}); got.Deletes[object.KindDataBagItem] != 3 {
+		t.Errorf("deletes %v; want 3 items", got.Deletes)
+	}
+}
+
 // witness is a feed that asks what the comparison saw.
 type witness struct {
 	feed.Feed

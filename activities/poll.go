@@ -148,6 +148,9 @@ const checkEvery = time.Minute
 // weigh counts what the delete guard has to know.
 func (p *poll) weigh(ctx context.Context, c *Connection, out *PollResult) error {
 	out.Deletes = plan.CountDeletes(out.Changes)
+	if err := weighBags(ctx, c, out); err != nil {
+		return err
+	}
 	var count []object.Kind
 	for _, k := range object.Kinds() {
 		if out.Deletes[k] > p.set.DeleteLimit.Free() {
@@ -160,6 +163,30 @@ func (p *poll) weigh(ctx context.Context, c *Connection, out *PollResult) error 
 	var err error
 	out.Totals, err = c.Engine.Totals(ctx, count)
 	return err
+}
+
+// weighBags adds the items that go with a bag and are not in the page: a server
+// names them after the bag, perhaps in the next page, or not at all.
+func weighBags(ctx context.Context, c *Connection, out *PollResult) error {
+	last := map[object.Ref]object.Action{}
+	for _, ch := range out.Changes {
+		last[ch.Ref] = ch.Action
+	}
+	for _, ch := range plan.Coalesce(out.Changes) {
+		if ch.Ref.Kind != object.KindDataBag || ch.Action != object.ActionDelete {
+			continue
+		}
+		ids, err := c.Engine.Replica.ListDataBagItems(ctx, ch.Ref.Name)
+		if err != nil && chef.Classify(err) != chef.ClassObject { // 404: gone already
+			return fmt.Errorf("replica: %w", err)
+		}
+		for _, id := range ids {
+			if last[object.NewRef(object.KindDataBagItem, ch.Ref.Name, id)] != object.ActionDelete {
+				out.Deletes[object.KindDataBagItem]++
+			}
+		}
+	}
+	return nil
 }
 
 // changed says which server is another one than before; "" if none is. A GUID
