@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -37,6 +38,8 @@ type Activities struct {
 	HostQueue string
 
 	Settings Settings
+
+	polls sync.Map // the latest *poll by pair
 }
 
 // Settings are what an operator may tune; a zero field means its default.

@@ -33,6 +33,7 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 	}
 	p.shown.Store(p.beat)
 	defer beating(ctx, func() any { return p.shown.Load() })()
+	a.polls.Store(in.Pair, p)
 	end := time.Now().Add(p.set.PollHold)
 	for {
 		out, err := p.once(ctx)
@@ -51,6 +52,11 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 		}
 		if err := sleep(ctx, delay); err != nil {
 			return PollResult{}, err
+		}
+		// A poll that was cancelled hears of it many seconds later. It must not ask
+		// the feed any more when its successor does: see [feed.Feed].
+		if now, _ := a.polls.Load(in.Pair); now != p {
+			return PollResult{}, p.again(ctx, TypeUpToDate, delay, "another poll of this pair has begun")
 		}
 	}
 }

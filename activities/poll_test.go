@@ -39,6 +39,24 @@ func TestIdlePollCostsNoHistory(t *testing.T) {
 	}
 }
 
+// A cancelled poll learns of it late; it must not go on beside the next one.
+func TestPollHoldEndsWhenAnotherPollBegins(t *testing.T) {
+	b := newBench(t)
+	b.acts.Settings = Settings{PollInterval: time.Millisecond, PollHold: time.Minute}
+	n := 0
+	b.feed.next = func(c object.Cursor, _ feed.NextOptions) (feed.Page, error) {
+		if n++; n == 3 {
+			b.acts.polls.Store(pair, &poll{})
+		}
+		return feed.Page{Next: c}, nil
+	}
+	_, err := b.poll(PollInput{Pair: pair, Cursor: at("7")}, nil)
+	wantAgain(t, err, TypeUpToDate, time.Millisecond)
+	if n != 3 {
+		t.Errorf("%d polls; want none after another one began", n)
+	}
+}
+
 func TestPollHoldPollsOnInOneAttempt(t *testing.T) {
 	b := newBench(t)
 	b.acts.Settings = Settings{PollInterval: time.Millisecond, PollHold: time.Minute}
