@@ -85,15 +85,16 @@ type apply struct {
 
 	mu     sync.Mutex
 	out    Applied
-	denied int // failures that were about rights
+	denied int                 // failures that were about rights
+	acls   map[object.Ref]bool // of them, what has rights of its own
 }
 
 // result settles the outcome. If the replica refused every object for lack of
-// rights, that is not about the objects.
+// rights, that is not about the objects, unless it is one bag or cookbook.
 func (a *apply) result() (Applied, error) {
 	a.out.Failed = a.failed.sorted()
 	done := a.out.Created + a.out.Updated + a.out.Equal + a.out.Deleted + len(a.opts.Skip)
-	if a.denied > 1 && a.denied == len(a.out.Failed) && done == 0 {
+	if len(a.acls) > 1 && a.denied == len(a.out.Failed) && done == 0 {
 		return Applied{}, fmt.Errorf("replica: every write was refused (%s): %w", a.out.Failed[0].Reason, ErrDenied)
 	}
 	return a.out, nil
@@ -129,6 +130,10 @@ func (a *apply) fail(ctx context.Context, ref object.Ref, err error) error {
 	if isDenied(err) {
 		a.mu.Lock()
 		a.denied++
+		if a.acls == nil {
+			a.acls = map[object.Ref]bool{}
+		}
+		a.acls[object.Ref{Kind: ref.Kind, Name: ref.Name}] = true
 		a.mu.Unlock()
 	}
 	return nil

@@ -145,6 +145,29 @@ func TestDenied(t *testing.T) {
 	}
 }
 
+// TestDeniedBag: the items of a bag have no rights of their own, so that it is
+// about that bag if all of them are refused.
+func TestDeniedBag(t *testing.T) {
+	r := newRig(t)
+	for _, value := range []string{"old", "new"} {
+		r.write.Item("secrets", "a", value)
+		r.write.Item("secrets", "b", value)
+		if value == "old" {
+			r.sync()
+		}
+	}
+	f, err := r.Fetch(t.Context(), update("/data/secrets/a", "/data/secrets/b"), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fault(r.replica, "PUT", "/data/secrets/", chefserver.Forbidden("update"))
+	done, err := r.Apply(t.Context(), f.Batch, replicate.ApplyOptions{}, quiet)
+	if err != nil {
+		t.Fatalf("one bag refused: %v; want failures of its items", err)
+	}
+	r.wantFailed(done.Failed, "missing update permission", "/data/secrets/a", "/data/secrets/b")
+}
+
 // operations are what an engine does, on a replica that holds something else.
 func operations(r *rig) map[string]func() error {
 	return map[string]func() error{
