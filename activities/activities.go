@@ -116,3 +116,20 @@ func (a *Activities) connect(ctx context.Context, p object.Pair) (*Connection, e
 	}
 	return c, nil
 }
+
+// connectTo is connect for what concerns certain servers only, if identities
+// are given.
+func (a *Activities) connectTo(ctx context.Context, p object.Pair, was object.Identities) (*Connection, error) {
+	c, err := a.connect(ctx, p)
+	if err != nil || was == (object.Identities{}) {
+		return c, err
+	}
+	is, err := c.Engine.Identities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if why := changed(was, is); why != "" {
+		return nil, fmt.Errorf("%w: %s", errOtherServer, why)
+	}
+	return c, nil
+}

@@ -37,9 +37,13 @@ const (
 // pair, or not completely.
 var ErrNotConfigured = errors.New("not configured on this worker")
 
+// errOtherServer says that a server is not the one that a retry is about. The next
+// poll finds that, too, and has everything compared.
+var errOtherServer = errors.New("not tried again")
+
 // classOf is [chef.Classify] for everything that can end an activity.
 func classOf(err error) chef.Class {
-	if errors.Is(err, ErrNotConfigured) || errors.Is(err, replicate.ErrDenied) {
+	if errors.Is(err, ErrNotConfigured) || errors.Is(err, replicate.ErrDenied) || errors.Is(err, errOtherServer) {
 		return chef.ClassPair
 	}
 	return chef.Classify(err)
@@ -91,6 +95,8 @@ func troubleOf(err error) Trouble {
 	case classOf(err) == chef.ClassRetry: // a server that is down has many voices
 	case errors.As(err, &api):
 		key += "/" + strconv.Itoa(api.Status)
+	case errors.Is(err, errOtherServer):
+		key += "/other-server"
 	case errors.Is(err, replicate.ErrDenied):
 		key += "/denied"
 	case errors.Is(err, ErrNotConfigured):

@@ -15,7 +15,7 @@ import (
 // repeated attempt reads the objects again and downloads only files that are
 // not staged yet.
 func (a *Activities) Fetch(ctx context.Context, in FetchInput) (FetchResult, error) {
-	c, err := a.connect(ctx, in.Pair)
+	c, err := a.connectTo(ctx, in.Pair, in.Identities)
 	if err != nil {
 		return FetchResult{}, asTemporal(err)
 	}
@@ -52,7 +52,7 @@ func (n *counter) say() any {
 // earlier attempt may have written any, so they are compared first. The batch
 // is dropped from staging when it is done.
 func (a *Activities) Apply(ctx context.Context, in ApplyInput) (ApplyResult, error) {
-	c, err := a.connect(ctx, in.Pair)
+	c, err := a.connectTo(ctx, in.Pair, in.Identities)
 	if err != nil {
 		return ApplyResult{}, asTemporal(err)
 	}

@@ -65,3 +65,32 @@ func TestSurveyTellsTheFeedWhatItSaw(t *testing.T) {
 		t.Errorf("the feed was told of %v, and the pair follows from %v", w.saw, got.Cursor)
 	}
 }
+
+// What is tried again is about certain servers. Others are left alone.
+func TestNoRetryOnAnotherServer(t *testing.T) {
+	b := newBench(t)
+	b.write.Role("r", "1")
+	harness.Write(t, b.replica.Client).Role("old", "1")
+	ids := b.ids()
+	got, err := run[FetchResult](b, b.acts.Fetch, FetchInput{Pair: pair, Identities: ids, Changes: roles(object.ActionCreate, "r")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := ids
+	other.Replica.OrgGUID = "another"
+	for _, in := range []ApplyInput{
+		{Identities: other, Batch: got.Batch}, {Identities: other, Deletes: []object.Ref{object.MustRef("/roles/old")}},
+	} {
+		_, err := b.apply(in, nil)
+		wantError(t, err, TypePair, false)
+		if key := TroubleOf(err).Key; key != "pair/other-server" {
+			t.Errorf("trouble %s", key)
+		}
+	}
+	if n := b.replica.Stats().Writes["acme/roles/r"]; n != 0 {
+		t.Errorf("%d writes to another server", n)
+	}
+	if done, err := b.apply(ApplyInput{Identities: ids, Batch: got.Batch}, nil); err != nil || done.Created != 1 {
+		t.Errorf("on the same server: %+v, %v", done, err)
+	}
+}

@@ -115,7 +115,12 @@ type Beat struct {
 
 // FetchInput asks for a batch to be read. The changes are of one rank.
 type FetchInput struct {
-	Pair    object.Pair     `json:"pair"`
+	Pair object.Pair `json:"pair"`
+
+	// Identities, if not zero, are those of the servers that this is about; with
+	// others nothing is done.
+	Identities object.Identities `json:"identities"`
+
 	Changes []object.Change `json:"changes"`
 }
 
@@ -131,7 +136,9 @@ type FetchResult struct {
 // ApplyInput asks for a staged batch to be written, or for refs of one rank to
 // be deleted.
 type ApplyInput struct {
-	Pair    object.Pair  `json:"pair"`
+	Pair       object.Pair       `json:"pair"`
+	Identities object.Identities `json:"identities"` // as of FetchInput
+
 	Batch   string       `json:"batch,omitempty"`
 	Deletes []object.Ref `json:"deletes,omitempty"`
 }

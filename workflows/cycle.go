@@ -74,7 +74,7 @@ func (r *run) retry(ctx workflow.Context, due []Unsynced) {
 	}
 	deletes := plan.CountDeletes(changes)
 	deletes[object.KindDataBagItem] += items
-	w := &work{run: r, page: r.state.Page, pages: pages, along: with, guard: guard{
+	w := &work{run: r, page: r.state.Page, pages: pages, along: with, ids: r.state.Identities, guard: guard{
 		deletes: deletes, limit: r.state.DeleteLimit,
 	}}
 	switch {
@@ -126,6 +126,7 @@ type work struct {
 	page  int64
 	pages map[object.Ref]int64 // of objects that are tried again
 	along map[object.Ref]int   // items that go with a data bag
+	ids   object.Identities    // the servers that a retry is about; a page was asked for just now
 	guard guard
 
 	failed bool            // a write of this page did not succeed
@@ -190,7 +191,9 @@ func (w *work) writes(ctx workflow.Context, batches []plan.Batch) error {
 
 func (w *work) startFetch(ctx workflow.Context, b plan.Batch) workflow.Future {
 	fctx := workflow.WithActivityOptions(ctx, batchOptions("read "+describe(b), ""))
-	return workflow.ExecuteActivity(fctx, activities.NameFetch, activities.FetchInput{Pair: w.run.in.Pair, Changes: b.Changes})
+	return workflow.ExecuteActivity(fctx, activities.NameFetch, activities.FetchInput{
+		Pair: w.run.in.Pair, Identities: w.ids, Changes: b.Changes,
+	})
 }
 
 func (w *work) fetched(ctx workflow.Context, f workflow.Future) (activities.FetchResult, error) {
@@ -216,7 +219,7 @@ func (w *work) apply(ctx workflow.Context, b plan.Batch, got activities.FetchRes
 	for try := 0; ; try++ {
 		var done activities.ApplyResult
 		if b.Delete || got.Batch != "" {
-			in := activities.ApplyInput{Pair: w.run.in.Pair, Batch: got.Batch}
+			in := activities.ApplyInput{Pair: w.run.in.Pair, Identities: w.ids, Batch: got.Batch}
 			verb := "write "
 			if b.Delete {
 				in.Deletes, verb = b.Refs(), "delete "

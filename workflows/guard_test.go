@@ -126,3 +126,29 @@ func TestApprovalOfGoneObjectsInAComparison(t *testing.T) {
 		t.Errorf("status %+v, %d on the replica; want one word for all pages of the comparison", got, len(w.replica))
 	}
 }
+
+// Objects are tried again on the servers that they were tried on, and no others:
+// no poll has asked just now who these are.
+func TestARetryNamesItsServers(t *testing.T) {
+	w := newWorld(t)
+	ids := object.Identities{Replica: object.Identity{URL: "https://replica", OrgGUID: "1"}}
+	w.onPoll = func(in activities.PollInput) (*activities.PollResult, error) {
+		if in.Cursor == cursor(0) {
+			return &activities.PollResult{Changes: w.feed, Cursor: cursor(1), Identities: ids}, nil
+		}
+		return nil, nil
+	}
+	w.onApply = func(_ object.Ref, try int) string {
+		if try == 1 {
+			return "400"
+		}
+		return ""
+	}
+	var got []object.Identities
+	w.applyOp = func(in activities.ApplyInput) error { got = append(got, in.Identities); return nil }
+	w.change(object.ActionCreate, "/roles/r")
+	w.run(following(0), time.Minute)
+	if len(got) != 2 || got[1] != ids {
+		t.Errorf("applied to %v; want the retry to name the servers", got)
+	}
+}
