@@ -51,8 +51,7 @@ func TestSoak(t *testing.T) {
 	}
 	d.start()
 
-	end := time.Now().Add(last)
-	ctx, cancel := context.WithDeadline(t.Context(), end)
+	ctx, cancel := context.WithTimeout(t.Context(), last)
 	defer cancel()
 	changes, faults := make(chan int, 1), make(chan int, 1)
 	go func() { changes <- d.change(ctx, seed, forced) }()
