@@ -16,7 +16,9 @@ func (a *App) forgetCommand() *cli.Command {
 		ArgsUsage: "ORG",
 		Description: `The pair forgets its place in the feed and compares both organizations in full,
 as at its first start. What is equal is not written again, so this is safe at any
-time; it costs the reading. A stopped pair begins when it is started.
+time; it costs the reading. Objects that the primary has deleted and the pair had
+not heard of yet stay on the replica and are counted as its own, unless the
+configuration says extras 'delete'. A stopped pair begins when it is started.
 
    ` + program + ` forget-cursor acme --reason 'the replica was restored'`,
 		Flags:  []cli.Flag{&cli.StringFlag{Name: "reason", Usage: "`TEXT` that sync-status shows to others"}},
