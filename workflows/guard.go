@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"maps"
-
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/chef-sync/chef-sync/internal/object"
@@ -67,7 +65,11 @@ func (w *work) approval(ctx workflow.Context, batches []plan.Batch) error {
 func (w *work) weight() map[object.Kind]int {
 	deletes := map[object.Kind]int{}
 	if w.guard.survey == "" || w.run.state.ApprovedSurvey != w.guard.survey {
-		maps.Copy(deletes, w.guard.deletes)
+		for _, k := range object.Kinds() {
+			if n := w.guard.deletes[k]; n > 0 {
+				deletes[k] = n
+			}
+		}
 	}
 	for _, c := range w.gone { // an approval cannot have known of these
 		deletes[c.Ref.Kind]++

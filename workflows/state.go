@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -194,13 +193,25 @@ func (s *State) dropWrite() bool {
 const mostText = 500
 
 func fit(text string) string {
-	for {
-		data, err := json.Marshal(text)
-		if err != nil || len(data) <= mostText {
-			return text
-		}
+	for jsonLength(text) > mostText {
 		text = strings.ToValidUTF8(text[:len(text)/2], "") + "…"
 	}
+	return text
+}
+
+// jsonLength is the most bytes that a text takes as JSON: six for what may be
+// escaped. encoding/json itself would do, but workflowcheck cannot vouch for it.
+func jsonLength(text string) int {
+	n := 2
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < 0x20 || c >= 0x80 || c == '<' || c == '>' || c == '&' || c == '"' || c == '\\':
+			n += 6
+		default:
+			n++
+		}
+	}
+	return n
 }
 
 func backoff(n int, first, most time.Duration) time.Duration {
