@@ -62,7 +62,12 @@ type dumper struct {
 	out map[string]string
 }
 
-func (d *dumper) get(path string, into any) {
+// vanished stands for an object that was listed and gone when it was read, which
+// is no error while a replicator is deleting.
+const vanished = "vanished while it was read"
+
+// get reads one body; it is false of one that is not there.
+func (d *dumper) get(path string, into any) bool {
 	d.t.Helper()
 	path, query, _ := strings.Cut(path, "?")
 	var q map[string][]string
@@ -71,6 +76,9 @@ func (d *dumper) get(path string, into any) {
 		q = map[string][]string{k: {v}}
 	}
 	resp, err := d.c.Do(d.t.Context(), http.MethodGet, path, q, nil)
+	if chef.IsNotFound(err) {
+		return false
+	}
 	if err != nil {
 		d.t.Fatalf("dump: %v", err)
 	}
@@ -79,6 +87,7 @@ func (d *dumper) get(path string, into any) {
 	if err := dec.Decode(into); err != nil {
 		d.t.Fatalf("dump %s: %v", path, err)
 	}
+	return true
 }
 
 func (d *dumper) list(path string) []string {
@@ -92,7 +101,10 @@ func (d *dumper) list(path string) []string {
 func (d *dumper) object(path string) {
 	d.t.Helper()
 	var v any
-	d.get(path, &v)
+	if !d.get(path, &v) {
+		d.out[path] = vanished
+		return
+	}
 	text, err := json.Marshal(v)
 	if err != nil {
 		d.t.Fatal(err)
@@ -110,7 +122,10 @@ func (d *dumper) cookbooks() {
 		for _, v := range cb.Versions {
 			path := "/cookbooks/" + name + "/" + v.Version
 			var m map[string]any
-			d.get(path, &m)
+			if !d.get(path, &m) {
+				d.out[path] = vanished
+				continue
+			}
 			d.out[path] = d.cookbook(path, m)
 		}
 	}
