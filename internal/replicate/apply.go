@@ -70,7 +70,7 @@ func (e *Engine) Apply(ctx context.Context, batch string, o ApplyOptions, progre
 	if err != nil {
 		return Applied{}, err
 	}
-	return a.result()
+	return a.result(ctx)
 }
 
 // apply is the state of one Apply or Delete.
@@ -90,11 +90,12 @@ type apply struct {
 }
 
 // result settles the outcome. If the replica refused every object for lack of
-// rights, that is not about the objects, unless it is one bag or cookbook.
-func (a *apply) result() (Applied, error) {
+// rights, that is not about the objects, unless it is one bag or cookbook, or the
+// replica lets us write something else.
+func (a *apply) result(ctx context.Context) (Applied, error) {
 	a.out.Failed = a.failed.sorted()
 	done := a.out.Created + a.out.Updated + a.out.Equal + a.out.Deleted + len(a.opts.Skip)
-	if len(a.acls) > 1 && a.denied == len(a.out.Failed) && done == 0 {
+	if len(a.acls) > 1 && a.denied == len(a.out.Failed) && done == 0 && !a.e.mayWrite(ctx) {
 		return Applied{}, fmt.Errorf("replica: every write was refused (%s): %w", a.out.Failed[0].Reason, ErrDenied)
 	}
 	return a.out, nil
@@ -224,5 +225,5 @@ func (e *Engine) Delete(ctx context.Context, refs []object.Ref, o ApplyOptions, 
 	if err != nil {
 		return Applied{}, err
 	}
-	return a.result()
+	return a.result(ctx)
 }

@@ -114,10 +114,16 @@ func TestDenied(t *testing.T) {
 		return r.Apply(t.Context(), f.Batch, o, quiet)
 	}
 	rule := fault(r.replica, "PUT", "/roles/", chefserver.Forbidden("update"))
+	done, err := apply()
+	if err != nil {
+		t.Errorf("three roles refused by a server that takes other things: %v", err)
+	}
+	r.wantFailed(done.Failed, "missing update permission", paths...)
+	fault(r.replica, "POST", "/sandboxes", chefserver.Forbidden("create"))
 	if done, err := apply(); !errors.Is(err, replicate.ErrDenied) {
 		t.Errorf("every write refused: %+v, %v; want ErrDenied", done, err)
 	}
-	done, err := apply("/roles/a")
+	done, err = apply("/roles/a")
 	if err != nil {
 		t.Errorf("two refused after one was written: %v", err)
 	}

@@ -50,3 +50,14 @@ func (e *Engine) settle(ctx context.Context, sb staging.Sandbox) error {
 	}
 	return nil
 }
+
+// emptyFile is the MD5 of no bytes, the one file that every server may be asked
+// about.
+const emptyFile = "d41d8cd98f00b204e9800998ecf8427e"
+
+// mayWrite reports whether the replica lets us write at all. Opening a sandbox is
+// the one write that changes nothing.
+func (e *Engine) mayWrite(ctx context.Context) bool {
+	_, err := e.ask(ctx, []string{emptyFile})
+	return err == nil
+}
