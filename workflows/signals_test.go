@@ -1,8 +1,12 @@
 package workflows_test
 
 import (
+	"errors"
 	"testing"
 	"time"
+
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/object"
@@ -95,5 +99,25 @@ func TestTheLaterOfStopAndStartCounts(t *testing.T) {
 		if got := w.run(following(0), time.Minute); got.Mode != c.want {
 			t.Errorf("%s: %s; want %s", c.name, got.Mode, c.want)
 		}
+	}
+}
+
+// A signal that arrives in the very task that continues as new has been put into
+// its channel and not been heard yet.
+func TestSignalsOfTheLastTaskAreCarriedOn(t *testing.T) {
+	w := newWorld(t)
+	w.env.SetContinueAsNewSuggested(true)
+	w.at(0, func() { w.env.SignalWorkflow(workflows.SignalStop, workflows.Signal{Reason: "maintenance"}) })
+	w.env.ExecuteWorkflow(workflows.Name, workflows.SyncInput{Pair: pair, State: following(0)})
+	var can *workflow.ContinueAsNewError
+	if err := w.env.GetWorkflowError(); !errors.As(err, &can) {
+		t.Fatalf("ended with %v; want continue-as-new", err)
+	}
+	var next workflows.SyncInput
+	if err := converter.GetDefaultDataConverter().FromPayloads(can.Input, &next); err != nil {
+		t.Fatal(err)
+	}
+	if !next.State.Stopped || next.State.StopReason != "maintenance" {
+		t.Errorf("carried %+v; want the stop", next.State)
 	}
 }
