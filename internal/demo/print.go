@@ -11,6 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
 
 	"github.com/chef-sync/chef-sync/internal/replicate"
 	"github.com/chef-sync/chef-sync/workflows"
@@ -80,7 +81,7 @@ type bar struct {
 
 func newBar(out io.Writer, what string) *bar {
 	b := &bar{out: out, what: what}
-	if f, ok := out.(*os.File); ok && isTerminal(f) {
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		b.progress = mpb.New(mpb.WithOutput(f), mpb.WithWidth(40))
 		b.bar = b.progress.AddBar(0,
 			mpb.PrependDecorators(decor.Name("    "+what+" "), decor.CountersNoUnit("%d of %d")),
@@ -124,9 +125,4 @@ func (b *bar) done() {
 	if b.detail != "" {
 		fmt.Fprintf(b.out, "    %s\n", b.detail)
 	}
-}
-
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
