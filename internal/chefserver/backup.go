@@ -35,6 +35,7 @@ func (s *Server) RestoreBackup(org string, b *Backup) error {
 		c := b.org.copyContent()
 		o.clients, o.roles, o.environments, o.bags = c.clients, c.roles, c.environments, c.bags
 		o.cookbooks, o.sandboxes = c.cookbooks, c.sandboxes
+		o.artifacts, o.policies, o.policyGroups, o.nodes = c.artifacts, c.policies, c.policyGroups, c.nodes
 		o.files.restore(c.files)
 		waiting := o.feed.grown
 		o.feed = c.feed // With an epoch of its own, as every copy has.
@@ -51,12 +52,11 @@ func (s *Server) RestoreBackup(org string, b *Backup) error {
 func (o *organization) copyContent() *organization {
 	c := &organization{
 		clients: maps.Clone(o.clients), roles: maps.Clone(o.roles), environments: maps.Clone(o.environments),
-		bags: map[string]map[string]*document{}, cookbooks: map[string]cookbook{}, sandboxes: maps.Clone(o.sandboxes),
+		bags: cloneNested(o.bags), cookbooks: map[string]cookbook{}, sandboxes: maps.Clone(o.sandboxes),
 		files: newFileStore(), feed: newFeedLog(),
 	}
-	for name, items := range o.bags {
-		c.bags[name] = maps.Clone(items)
-	}
+	c.artifacts, c.policies = cloneNested(o.artifacts), cloneNested(o.policies)
+	c.policyGroups, c.nodes = cloneNested(o.policyGroups), maps.Clone(o.nodes)
 	for name, versions := range o.cookbooks {
 		c.cookbooks[name] = cookbook{}
 		for n, v := range versions {
@@ -70,6 +70,15 @@ func (o *organization) copyContent() *organization {
 	c.feed.head, c.feed.floor = f.head, f.floor
 	c.feed.paths, c.feed.order = maps.Clone(f.paths), slices.Clone(f.order)
 	return c
+}
+
+// cloneNested copies two levels of maps.
+func cloneNested[V any](m map[string]map[string]V) map[string]map[string]V {
+	out := make(map[string]map[string]V, len(m))
+	for k, inner := range m {
+		out[k] = maps.Clone(inner)
+	}
+	return out
 }
 
 // restore makes f a copy of from. Uploads under way end where they began.

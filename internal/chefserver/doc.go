@@ -10,12 +10,13 @@
 // # What it has
 //
 // Signed requests (protocol 1.0, 1.1, 1.2 and 1.3), API versions 0 to 2,
-// cookbooks with sandboxes and a file store behind presigned URLs, roles,
-// environments, data bags and items, clients, users, their keys, principals,
-// organizations, membership and invitations, the universe, and the status
-// endpoints. What nginx does in front of erchef is imitated where a client can
-// see it: the welcome page for a request without X-Chef-Version, doubled
-// slashes, gzip.
+// cookbooks and cookbook artifacts with sandboxes and a file store behind
+// presigned URLs, policies, their revisions and policy groups, roles,
+// environments, data bags and items, nodes, clients, users, their keys,
+// principals, organizations, membership and invitations, the universe, and the
+// status endpoints. What nginx does in front of erchef is imitated where a
+// client can see it: the welcome page for a request without X-Chef-Version,
+// doubled slashes, gzip.
 //
 // Beyond any real server it has a native change feed (Options.Feed), faults on
 // demand ([Server.Faults]), counters ([Server.Stats]) and a complete dump for
@@ -23,11 +24,11 @@
 //
 // # What it does not have
 //
-// Policies, cookbook artifacts, nodes, groups, containers, ACLs and search are
-// unknown routes. Permissions are the ones a fresh organization has, by role:
-// superuser, admin, member, client, validator. Passwords are checked for form
-// and forgotten. Nothing survives the process. Requests signed by the web UI
-// key (X-Ops-Request-Source) are treated like all others. A kept connection
+// Groups, containers, ACLs and search are unknown routes. Permissions are the
+// ones a fresh organization has, by role: superuser, admin, member, client,
+// validator. Passwords are checked for form and forgotten. Nothing survives the
+// process. Requests signed by the web UI key (X-Ops-Request-Source) are treated
+// like all others. A kept connection
 // stays usable after an error of the file store, which it does not on bookshelf.
 //
 // The comments cite the statements of the Chef Infra Server documentation,

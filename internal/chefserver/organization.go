@@ -23,6 +23,10 @@ type organization struct {
 	environments map[string]*document
 	bags         map[string]map[string]*document // bag, item
 	cookbooks    map[string]cookbook
+	artifacts    map[string]map[string]*object   // name, identifier: the manifest
+	policies     map[string]map[string]*document // policy, revision id
+	policyGroups map[string]map[string]string    // group, policy: the revision id
+	nodes        map[string]*document
 	sandboxes    map[string][]string // id, checksums
 	files        *fileStore
 	feed         *feedLog
@@ -37,6 +41,10 @@ func newOrganization(name, fullName string) *organization {
 		environments: map[string]*document{},
 		bags:         map[string]map[string]*document{},
 		cookbooks:    map[string]cookbook{},
+		artifacts:    map[string]map[string]*object{},
+		policies:     map[string]map[string]*document{},
+		policyGroups: map[string]map[string]string{},
+		nodes:        map[string]*document{},
 		sandboxes:    map[string][]string{},
 		files:        newFileStore(),
 		feed:         newFeedLog(),

@@ -65,6 +65,10 @@ func (s *Server) kinds() []kind {
 		sandboxKind(),
 		cookbookKind(),
 		universeKind(),
+		artifactKind(),
+		policyKind(),
+		policyGroupKind(),
+		nodeKind(),
 		feedKind(s.opts),
 	}
 }

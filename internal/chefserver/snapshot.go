@@ -15,20 +15,24 @@ type Snapshot struct {
 
 	// Objects maps the path of every object to its content as canonical JSON
 	// (sorted keys, no white space). Paths are those of the change feed:
-	// /roles/N, /environments/N, /data/B, /data/B/I, /cookbooks/N/X.Y.Z, and
-	// /clients/N besides. The environment _default is there, too. A cookbook
-	// version is shown as its frozen flag, its metadata and its files by path,
-	// specificity and MD5, since the same version can be stored in two forms.
+	// /roles/N, /environments/N, /data/B, /data/B/I, /cookbooks/N/X.Y.Z,
+	// /cookbook_artifacts/N/ID, /policies/N, /policies/N/revisions/R,
+	// /policy_groups/G, /policy_groups/G/policies/N, /nodes/N, and /clients/N
+	// besides. The environment _default is there, too. A cookbook version is
+	// shown as its frozen flag, its metadata and its files by path, specificity
+	// and MD5, since the same version can be stored in two forms; an artifact as
+	// these with its name, identifier and version. A policy revision is shown as
+	// it is stored, with the policy_group_list that somebody may have sent.
 	Objects map[string]string
 
-	// Cookbooks maps the paths of cookbook versions to what is known of their
-	// files.
+	// Cookbooks maps the paths of cookbook versions and artifacts to what is
+	// known of their files.
 	Cookbooks map[string]CookbookVersion
 }
 
-// CookbookVersion is one stored cookbook version.
+// CookbookVersion is one stored cookbook version or artifact.
 type CookbookVersion struct {
-	Name, Version string // the version as X.Y.Z
+	Name, Version string // the version as X.Y.Z, that of an artifact as it is stored
 	Frozen        bool
 	Metadata      string         // canonical JSON
 	Files         []CookbookFile // sorted by path
@@ -97,17 +101,9 @@ func dumpCookbooks(o *organization, d *Snapshot) {
 			path := versionPath(name, n)
 			cv := CookbookVersion{
 				Name: name, Version: n.String(), Frozen: v.frozen,
-				Metadata: string(canonical(v.manifest.vals["metadata"])),
-				Linked:   len(v.links) == len(manifestSums(v.manifest)),
+				Metadata: string(canonical(v.manifest.vals["metadata"])), Files: dumpFiles(o.files, v.manifest),
+				Linked: len(v.links) == len(manifestSums(v.manifest)),
 			}
-			fileLists(v.manifest, func(_ string, files []any) {
-				for _, f := range files {
-					cv.Files = append(cv.Files, dumpFile(o.files, f.(*object)))
-				}
-			})
-			slices.SortFunc(cv.Files, func(a, b CookbookFile) int {
-				return strings.Compare(a.Path+"\x00"+a.Specificity, b.Path+"\x00"+b.Specificity)
-			})
 			d.Cookbooks[path] = cv
 			d.Objects[path] = cv.canonical()
 		}

@@ -8,8 +8,9 @@ import (
 
 // The name rules of erchef, anchored.
 var (
-	reName   = regexp.MustCompile(`^[.A-Za-z0-9_:-]+$`) // roles, nodes, bags, items, keys
-	reSimple = regexp.MustCompile(`^[.A-Za-z0-9_-]+$`)  // environments, cookbooks, clients
+	reName   = regexp.MustCompile(`^[.A-Za-z0-9_:-]+$`)       // roles, nodes, bags, items, keys
+	reSimple = regexp.MustCompile(`^[.A-Za-z0-9_-]+$`)        // environments, cookbooks, clients
+	reLong   = regexp.MustCompile(`^[.A-Za-z0-9_:-]{1,255}$`) // policies, their groups and revisions, artifacts
 	reUser   = regexp.MustCompile(`^[a-z0-9_-]+$`)
 	reOrg    = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,254}$`)
 	// At most 1023 characters, in two halves: a repeat count ends at 1000.
