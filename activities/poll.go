@@ -134,12 +134,16 @@ func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error)
 	if p.beat.Checked = time.Now().UTC(); idle {
 		return nil, nil
 	}
+	scope, err := c.Engine.Scope(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := &PollResult{
 		Cursor: page.Next, FromCursor: page.From, Behind: page.Behind, Ignored: page.Ignored, Identities: ids,
 		DeleteLimit: p.set.DeleteLimit,
 	}
 	for _, ch := range page.Changes {
-		if c.Engine.Replicates(ch.Ref.Kind) {
+		if scope.Has(ch.Ref) && (ch.Action != object.ActionDelete || ch.Ref.Kind.Deletable()) {
 			out.Changes = append(out.Changes, ch)
 		} else {
 			out.Ignored++
@@ -209,6 +213,9 @@ func changed(was, is object.Identities) string {
 		case s.was.OrgGUID != "" && s.is.OrgGUID != "" && s.was.OrgGUID != s.is.OrgGUID:
 			return fmt.Sprintf("the organization on the %s %s is another one of the same name", s.side, s.is.URL)
 		}
+	}
+	if was.Scope != "" && was.Scope != is.Scope {
+		return "other objects are replicated than before (" + is.Scope + ")"
 	}
 	return ""
 }

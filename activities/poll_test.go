@@ -81,7 +81,7 @@ func TestPollHoldPollsOnInOneAttempt(t *testing.T) {
 
 func TestPage(t *testing.T) {
 	b := newBench(t)
-	b.conn.Engine.Kinds = []object.Kind{object.KindRole}
+	b.conn.Engine.Wanted.Kinds = []object.Kind{object.KindRole}
 	b.acts.Settings = Settings{PageLimit: 5, DeleteLimit: plan.DeleteLimit{Objects: 1}}
 	for i := range 3 {
 		harness.Write(t, b.replica.Client).Role(fmt.Sprint("r", i), "1")

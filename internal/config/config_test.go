@@ -63,7 +63,7 @@ func outcome(t *testing.T, src []byte) string {
 		}
 		return strings.ReplaceAll(err.Error(), kindNames(), "(all kinds)") + "\n"
 	}
-	if slices.Equal(c.Kinds, object.Kinds()) {
+	if slices.Equal(c.Kinds, object.DefaultKinds()) {
 		c.Kinds = []object.Kind{"all"}
 	}
 	data, err := json.MarshalIndent(c, "", "  ")
@@ -81,7 +81,7 @@ func TestDefaults(t *testing.T) {
 	if got, want := c.StagingURL, "file:///var/opt/chef-sync/ec_sync_client/staging"; got != want {
 		t.Errorf("StagingURL = %q, want %q", got, want)
 	}
-	if diff := cmp.Diff(object.Kinds(), c.Kinds); diff != "" {
+	if diff := cmp.Diff(object.DefaultKinds(), c.Kinds); diff != "" {
 		t.Errorf("Kinds (-want +got):\n%s", diff)
 	}
 	if c.Primary.User != "ec_sync_user" || !c.Replica.HasOrganizations || !c.Temporal.Embedded() {

@@ -189,7 +189,7 @@ func logLevel(r *reader, name string, v node) {
 // kinds reads :all or an array of kinds, singular or plural. What has no place
 // without another kind needs that one in the array.
 func kinds(r *reader, name string, v node) {
-	all := object.Kinds()
+	all := object.DefaultKinds()
 	if s, ok := v.word(); ok && s == "all" {
 		r.cfg.Kinds = all
 		return
@@ -220,7 +220,7 @@ func kind(word string) (object.Kind, bool) {
 	if stem, ok := strings.CutSuffix(word, "ies"); ok {
 		singular = stem + "y"
 	}
-	for _, k := range object.Kinds() {
+	for _, k := range object.DefaultKinds() {
 		if string(k) == word || string(k) == singular {
 			return k, true
 		}

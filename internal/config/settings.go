@@ -186,5 +186,5 @@ func temporalRows() []row {
 
 // kindNames lists the kinds as a file writes them.
 func kindNames() string {
-	return join(object.Kinds(), func(k object.Kind) string { return ":" + string(k) })
+	return join(object.DefaultKinds(), func(k object.Kind) string { return ":" + string(k) })
 }

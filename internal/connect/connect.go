@@ -82,19 +82,15 @@ func (c *Connector) Connect(_ context.Context, p object.Pair) (*activities.Conne
 
 // connection puts together what a pair needs.
 func (c *Connector) connection(p object.Pair, primary, replica *chef.Client) *activities.Connection {
-	kinds := c.cfg.Kinds
-	if len(kinds) == 0 {
-		kinds = object.Kinds() // a feed of no kinds would say nothing for ever
-	}
 	engine := &replicate.Engine{
 		Primary: primary, Replica: replica, Staging: c.staging,
-		Kinds: kinds, Parallel: c.cfg.Parallel, Uploads: &c.uploads,
+		Wanted: object.Scope{Kinds: c.cfg.Kinds}, Parallel: c.cfg.Parallel, Uploads: &c.uploads,
 	}
 	listing := &feed.Listing{
 		Primary: primary, Store: c.staging, Owner: "feed/" + p.Replica + "/" + p.Destination,
-		Kinds: engine.Kinds, DeepInterval: deepInterval(c.cfg.DeepInterval), Parallel: c.cfg.Parallel,
+		Scope: engine.Scope, DeepInterval: deepInterval(c.cfg.DeepInterval), Parallel: c.cfg.Parallel,
 	}
-	sequence := &feed.UpdatedSince{Primary: primary}
+	sequence := &feed.UpdatedSince{Primary: primary, Scope: engine.Scope}
 	conn := &activities.Connection{Engine: engine}
 	switch c.cfg.Feed {
 	case config.FeedListing:

@@ -92,6 +92,18 @@ type Page struct {
 	Ignored int
 }
 
+// ScopeFunc says which objects a pair replicates now: kinds that its servers can
+// hold, and its filters. It is asked at each call of a feed, which names no
+// other objects. A nil ScopeFunc is the zero [object.Scope].
+type ScopeFunc func(context.Context) (object.Scope, error)
+
+func (f ScopeFunc) scope(ctx context.Context) (object.Scope, error) {
+	if f == nil {
+		return object.Scope{}, nil
+	}
+	return f(ctx)
+}
+
 // The names of feeds.
 const (
 	NameUpdatedSince = "updated_since"

@@ -46,7 +46,7 @@ type Listing struct {
 	// Owner keeps the snapshots of several pairs in one store apart.
 	Owner string
 
-	Kinds        []object.Kind // nil = all
+	Scope        ScopeFunc
 	DeepInterval time.Duration // 0 = [DefaultDeepInterval]
 	Parallel     int           // 0 = 4
 
@@ -66,7 +66,11 @@ func (f *Listing) Name() string { return NameListing }
 // is about to compare everything anyway.
 func (f *Listing) Head(ctx context.Context) (object.Cursor, error) {
 	now := f.clock()
-	refs, err := f.list(ctx)
+	scope, err := f.Scope.scope(ctx)
+	if err != nil {
+		return object.Cursor{}, err
+	}
+	refs, err := f.list(ctx, scope)
 	if err != nil {
 		return object.Cursor{}, err
 	}
@@ -92,12 +96,16 @@ func (f *Listing) Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (
 	if target != "" {
 		return object.Cursor{}, lost(c, "it is no head")
 	}
-	s, err := f.load(ctx, c, id)
+	scope, err := f.Scope.scope(ctx)
+	if err != nil {
+		return object.Cursor{}, err
+	}
+	s, err := f.load(ctx, c, id, scope)
 	if err != nil {
 		return object.Cursor{}, err
 	}
 	for _, ref := range refs {
-		if _, known := s[ref]; !known && slices.Contains(f.kinds(), ref.Kind) {
+		if _, known := s[ref]; !known && scope.Has(ref) {
 			s[ref] = entry{}
 		}
 	}
@@ -113,7 +121,11 @@ func (f *Listing) Next(ctx context.Context, cursor object.Cursor, o NextOptions)
 	if err != nil {
 		return Page{}, err
 	}
-	base, err := f.load(ctx, cursor, baseID)
+	scope, err := f.Scope.scope(ctx)
+	if err != nil {
+		return Page{}, err
+	}
+	base, err := f.load(ctx, cursor, baseID, scope)
 	if err != nil {
 		return Page{}, err
 	}
@@ -125,7 +137,7 @@ func (f *Listing) Next(ctx context.Context, cursor object.Cursor, o NextOptions)
 		if o.Deep { // not now: a difference is being handed out
 			f.memory.markDeep(time.Time{})
 		}
-		target, err := f.load(ctx, cursor, targetID)
+		target, err := f.load(ctx, cursor, targetID, scope)
 		if err != nil {
 			return Page{}, err
 		}
@@ -134,7 +146,7 @@ func (f *Listing) Next(ctx context.Context, cursor object.Cursor, o NextOptions)
 	now := f.clock()
 	deep := f.memory.deepDue(now, cursor.Position, f.DeepInterval) || o.Deep
 	again := f.memory.toldBefore(baseID)
-	target, err := f.look(ctx, base, again, deep)
+	target, err := f.look(ctx, scope, base, again, deep)
 	if err != nil {
 		return Page{}, err
 	}
@@ -178,8 +190,8 @@ func (f *Listing) hand(ctx context.Context, cursor object.Cursor, base, target s
 // look lists the organization as it is now. Contents are read of what is new
 // and of what is named in again, or of everything; others are taken to be as in
 // base.
-func (f *Listing) look(ctx context.Context, base snapshot, again map[object.Ref]bool, deep bool) (snapshot, error) {
-	refs, err := f.list(ctx)
+func (f *Listing) look(ctx context.Context, scope object.Scope, base snapshot, again map[object.Ref]bool, deep bool) (snapshot, error) {
+	refs, err := f.list(ctx, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -241,8 +253,8 @@ func (f *Listing) read(ctx context.Context, base, into snapshot, refs []object.R
 }
 
 // list is complete or an error.
-func (f *Listing) list(ctx context.Context) ([]object.Ref, error) {
-	of := f.kinds()
+func (f *Listing) list(ctx context.Context, scope object.Scope) ([]object.Ref, error) {
+	of := scope.InOrder()
 	lists := make([][]object.Ref, len(of))
 	g, gctx := errgroup.WithContext(ctx)
 	for i, k := range of {
@@ -254,34 +266,25 @@ func (f *Listing) list(ctx context.Context) ([]object.Ref, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	return f.withBags(slices.Concat(lists...)), nil
+	refs := slices.DeleteFunc(slices.Concat(lists...), func(ref object.Ref) bool { return !scope.Has(ref) })
+	return withParents(refs, scope), nil
 }
 
-// withBags adds the bags of items that were listed: a bag that was made between
-// the two lists is in one of them only, and its items cannot do without it.
-func (f *Listing) withBags(refs []object.Ref) []object.Ref {
-	if !slices.Contains(f.kinds(), object.KindDataBag) {
-		return refs
-	}
+// withParents adds the bags of items that were listed, and the like: a bag that
+// was made between the two lists is in one of them only, and its items cannot do
+// without it.
+func withParents(refs []object.Ref, scope object.Scope) []object.Ref {
 	have := make(map[object.Ref]bool, len(refs))
 	for _, ref := range refs {
 		have[ref] = true
 	}
 	for _, ref := range refs {
-		bag := object.NewRef(object.KindDataBag, ref.Name)
-		if ref.Kind == object.KindDataBagItem && !have[bag] {
-			have[bag] = true
-			refs = append(refs, bag)
+		if parent, ok := ref.Parent(); ok && !have[parent] && scope.Has(parent) {
+			have[parent] = true
+			refs = append(refs, parent)
 		}
 	}
 	return refs
-}
-
-func (f *Listing) kinds() []object.Kind {
-	if len(f.Kinds) == 0 {
-		return object.Kinds()
-	}
-	return f.Kinds
 }
 
 func (f *Listing) save(ctx context.Context, s snapshot) (id string, err error) {
@@ -301,9 +304,9 @@ func (f *Listing) keep(ctx context.Context, ids ...string) error {
 	return f.Store.KeepSnapshots(ctx, f.Owner, ids...)
 }
 
-// load returns a stored list without the kinds that are no longer listed: these
-// have not been deleted.
-func (f *Listing) load(ctx context.Context, c object.Cursor, id string) (snapshot, error) {
+// load returns a stored list without what is no longer replicated: that has not
+// been deleted.
+func (f *Listing) load(ctx context.Context, c object.Cursor, id string, scope object.Scope) (snapshot, error) {
 	data, err := f.Store.Snapshot(ctx, f.Owner, id)
 	if errors.Is(err, staging.ErrNotFound) {
 		return nil, lost(c, "its list is no longer in the staging store")
@@ -315,8 +318,7 @@ func (f *Listing) load(ctx context.Context, c object.Cursor, id string) (snapsho
 	if err != nil {
 		return nil, lost(c, "%v", err)
 	}
-	of := f.kinds()
-	maps.DeleteFunc(s, func(ref object.Ref, _ entry) bool { return !slices.Contains(of, ref.Kind) })
+	maps.DeleteFunc(s, func(ref object.Ref, _ entry) bool { return !scope.Has(ref) })
 	return s, nil
 }
 

@@ -138,11 +138,12 @@ func TestListingErrorWhileReadingMovesNothing(t *testing.T) {
 func TestListingOfFewerKinds(t *testing.T) {
 	t.Parallel()
 	r := newListingRig(t)
-	r.Kinds = []object.Kind{object.KindRole}
+	of := []object.Kind{object.KindRole}
+	r.Scope = func(context.Context) (object.Scope, error) { return object.Scope{Kinds: of}, nil }
 	r.want(r.take(feed.NextOptions{Deep: true}))
 	r.write.Role("r", "2")
 	r.want(r.take(feed.NextOptions{Deep: true}), "update /roles/r")
-	r.Kinds = append(r.Kinds, object.KindDataBag)
+	of = append(of, object.KindDataBag)
 	r.want(r.take(feed.NextOptions{}), "create /data/b")
 }
 
@@ -150,7 +151,9 @@ func TestListingOfFewerKinds(t *testing.T) {
 func TestListingBagMadeBetweenTheLists(t *testing.T) {
 	t.Parallel()
 	r := newListingRig(t)
-	r.Kinds = []object.Kind{object.KindDataBag, object.KindDataBagItem}
+	r.Scope = func(context.Context) (object.Scope, error) {
+		return object.Scope{Kinds: []object.Kind{object.KindDataBag, object.KindDataBagItem}}, nil
+	}
 	r.write.Item("z", "i", "1")
 	// Both kinds list the bags; one of the two lists has not got the new one.
 	for range 6 {
@@ -176,7 +179,10 @@ func TestListingObeysParallel(t *testing.T) {
 	for i := range 8 {
 		r.write.Role(fmt.Sprintf("n%d", i), "1")
 	}
-	r.Kinds, r.Listing.Parallel = []object.Kind{object.KindRole}, 1
+	r.Scope = func(context.Context) (object.Scope, error) {
+		return object.Scope{Kinds: []object.Kind{object.KindRole}}, nil
+	}
+	r.Listing.Parallel = 1
 	r.server.ResetStats()
 	r.server.Faults().Add(chefserver.Fault{Path: rolePath, Effect: chefserver.Delay(time.Millisecond)})
 	r.take(feed.NextOptions{Deep: true})

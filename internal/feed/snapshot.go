@@ -45,7 +45,7 @@ func (s snapshot) diff(t snapshot) []object.Change {
 		}
 	}
 	for ref := range s {
-		if _, still := t[ref]; !still {
+		if _, still := t[ref]; !still && ref.Kind.Deletable() {
 			deletes = append(deletes, object.Change{Action: object.ActionDelete, Ref: ref})
 		}
 	}

@@ -23,6 +23,7 @@ import (
 // the sequence went backwards (a restored backup), and the cursor is lost.
 type UpdatedSince struct {
 	Primary *chef.Client
+	Scope   ScopeFunc
 }
 
 // Name returns [NameUpdatedSince].
@@ -62,6 +63,10 @@ func (f *UpdatedSince) Next(ctx context.Context, cursor object.Cursor, o NextOpt
 			limit++
 		}
 	}
+	scope, err := f.Scope.scope(ctx)
+	if err != nil {
+		return Page{}, err
+	}
 	got, err := f.ask(ctx, from, limit)
 	if errors.Is(err, chef.ErrGone) {
 		return Page{}, lost(cursor, "the primary says 410: %v", err)
@@ -77,7 +82,7 @@ func (f *UpdatedSince) Next(ctx context.Context, cursor object.Cursor, o NextOpt
 			return Page{}, err
 		}
 	}
-	return f.page(cursor, seq, got, o.Limit), nil
+	return f.page(cursor, seq, got, scope, o.Limit), nil
 }
 
 // check finds out whether the server still numbers as it did.
@@ -110,7 +115,7 @@ func (f *UpdatedSince) fromZero(ctx context.Context, cursor object.Cursor, got *
 }
 
 // page turns an answer into the changes after seq.
-func (f *UpdatedSince) page(cursor object.Cursor, seq int64, got *chef.UpdatedSince, limit int) Page {
+func (f *UpdatedSince) page(cursor object.Cursor, seq int64, got *chef.UpdatedSince, scope object.Scope, limit int) Page {
 	entries := slices.Clone(got.Changes)
 	slices.SortStableFunc(entries, func(a, b chef.FeedEntry) int { return cmp.Compare(a.ID, b.ID) })
 	p := Page{Next: cursor, Behind: -1}
@@ -128,7 +133,7 @@ func (f *UpdatedSince) page(cursor object.Cursor, seq int64, got *chef.UpdatedSi
 		}
 		last = e.ID
 		ref, err := object.ParseRef(e.Path)
-		if err != nil { // a kind that nobody replicates, or no object at all
+		if err != nil || !scope.Has(ref) { // an object that the pair does not replicate, or none at all
 			p.Ignored++
 			continue
 		}

@@ -13,8 +13,8 @@ import (
 // ErrThaw says that the replica's cookbook version is frozen and the primary's
 // is not. No Chef server can thaw a version; only delete and recreate does, and
 // that is the operator's decision.
-var ErrThaw = fmt.Errorf("%w on the replica but not on the primary, and no Chef server can thaw one; "+
-	"delete it on the replica to have it recreated", chef.ErrFrozen)
+var ErrThaw = fmt.Errorf("%w on the replica but not on the primary and %w; "+
+	"with thaw true chef-sync deletes it and makes it anew", chef.ErrFrozen, ErrRecreate)
 
 // cookbooks is the handler of cookbook versions. Their files go ahead of them,
 // through a sandbox, and are not this handler's business.

@@ -56,6 +56,59 @@ type Handler interface {
 	Delete(ctx context.Context, c *chef.Client, ref object.Ref) error
 }
 
+// A Prober is a handler of a kind that not every Chef server can hold.
+type Prober interface {
+	// Supported reports whether the server can hold objects of the kind at all.
+	// An error says nothing either way.
+	Supported(ctx context.Context, c *chef.Client) (bool, error)
+}
+
+// An Adapter is a handler of a kind whose objects name users, clients and groups,
+// so that a replica's should be another than the primary's. Create and Update
+// are given what Adapt wants.
+type Adapter interface {
+	// Adapt says what the replica should hold of the primary's object src where
+	// it holds held now (the zero Object: nothing). Repeating it is harmless; it
+	// may make an empty group that src names.
+	Adapt(ctx context.Context, r *Replica, src, held Object) (Adapted, error)
+}
+
+// Adapted is an object of the primary as a replica should hold it.
+type Adapted struct {
+	// Want is what to write; its digest equals Held if there is nothing to write.
+	Want Object
+	Held object.Digest
+
+	// Left says what of the primary's object the replica cannot hold, in words
+	// that are the same for all objects with that lack: "user bob is not on the
+	// replica". It is no failure.
+	Left []string
+}
+
+// A Gate is a handler of a kind whose objects point at others.
+type Gate interface {
+	// Ready returns an error if the replica lacks something that o points at, so
+	// that o must not be written yet.
+	Ready(ctx context.Context, r *Replica, o Object) error
+}
+
+// A Container is a handler of a kind whose objects hold others, which a server
+// deletes with them.
+type Container interface {
+	// Contents returns the refs of what an object holds; none if the object does
+	// not exist.
+	Contents(ctx context.Context, c *chef.Client, ref object.Ref) ([]object.Ref, error)
+}
+
+// ErrRecreate says that a server holds another object in the place of one that it
+// never changes. Only delete and recreate does, and that is the operator's
+// decision. Its class is that of the object.
+var ErrRecreate = fmt.Errorf("%w: no Chef server changes it", chef.ErrInvalid)
+
+// ErrNotReady says that an object points at something that the replica lacks. Its
+// class is that of the object.
+var ErrNotReady = fmt.Errorf("%w: the replica lacks what it points at", chef.ErrInvalid)
+
 // listed makes the ref of what a server listed. A name that no Chef server
 // allows is an error of the whole list: its ref would have no path that can be
 // read back, and a list without it would not be complete.

@@ -116,7 +116,7 @@ func TestHandlers(t *testing.T) {
 			wantList(t, h, c)
 		})
 	}
-	for _, k := range object.Kinds() {
+	for _, k := range object.DefaultKinds() {
 		if !tested[k] {
 			t.Errorf("kind %s is not tested", k)
 		}

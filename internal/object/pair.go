@@ -42,15 +42,34 @@ func (p Pair) String() string {
 }
 
 // Identity says which organization on which server a pair's state is about. If
-// any field changes, the state is about something else and the pair compares
-// everything anew.
+// the server or organization changes, the state is about something else and the
+// pair compares everything anew.
 type Identity struct {
 	URL     string `json:"url"`
 	OrgGUID string `json:"org_guid,omitempty"` // "" where the server has none (goiardi)
+
+	// Lacks names the kinds that the pair replicates and this server cannot hold,
+	// separated by commas.
+	Lacks string `json:"lacks,omitempty"`
 }
 
-// Identities are those of both sides.
+// same reports whether two identities are of one organization on one server, as
+// far as can be told: a GUID that one of the two does not know proves nothing.
+func (i Identity) same(o Identity) bool {
+	return i.URL == o.URL && (i.OrgGUID == "" || o.OrgGUID == "" || i.OrgGUID == o.OrgGUID)
+}
+
+// Identities are those of both sides, and what is replicated between them.
 type Identities struct {
 	Primary Identity `json:"primary"`
 	Replica Identity `json:"replica"`
+
+	// Scope names what the pair replicates; see [Scope.String].
+	Scope string `json:"scope,omitempty"`
+}
+
+// SameServers reports whether two identities are of the same organizations,
+// whatever is replicated between them. The zero Identities are like none.
+func (i Identities) SameServers(o Identities) bool {
+	return i.Primary.same(o.Primary) && i.Replica.same(o.Replica)
 }

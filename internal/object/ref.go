@@ -15,8 +15,8 @@ var ErrUnknownPath = errors.New("no object of a known kind")
 // map keys. The text and JSON form is the path as a feed prints it.
 type Ref struct {
 	Kind Kind
-	Name string // cookbook, role, environment, or bag
-	Sub  string // cookbook version or data bag item id; "" where the kind has none
+	Name string // cookbook, role, bag, policy, policy group …; of an ACL, the type: roles
+	Sub  string // version, item, revision, policy, or whose ACL; "" where the kind has none
 }
 
 // NewRef returns the ref of the given kind and names. sub is ignored by kinds
@@ -37,8 +37,11 @@ func NewRef(k Kind, name string, sub ...string) Ref {
 // lists, so that one version has one ref: some store 1.0, and all list 1.0.0.
 //
 // The environment _default, which every organization has and nobody can change,
-// is an unknown path.
+// is an unknown path. A path that ends in /_acl is an ACL, also below a data bag.
 func ParseRef(path string) (Ref, error) {
+	if strings.HasSuffix(path, aclSuffix) {
+		return parseACL(path)
+	}
 	for _, s := range kinds {
 		names, ok := s.match(path)
 		if !ok {
@@ -49,9 +52,12 @@ func ParseRef(path string) (Ref, error) {
 				return Ref{}, fmt.Errorf("path %q: %q is not a legal name", path, n)
 			}
 		}
+		if len(names) == 0 {
+			return Ref{Kind: s.kind}, nil
+		}
 		r := NewRef(s.kind, names[0], names[1:]...)
 		switch {
-		case r == defaultEnvironment:
+		case r == defaultEnvironment, r.Kind == KindACL:
 			return Ref{}, fmt.Errorf("path %q: %w", path, ErrUnknownPath)
 		case r.Kind == KindCookbook:
 			if r.Sub, ok = fullVersion(r.Sub); !ok {
@@ -116,6 +122,9 @@ func validName(n string) bool {
 // Path returns the ref as a feed prints it: "/roles/web". A ref of an unknown
 // kind has the path "".
 func (r Ref) Path() string {
+	if r.Kind == KindACL && r.Sub == "" {
+		return "/" + r.Name + aclSuffix
+	}
 	for _, s := range kinds {
 		if s.kind != r.Kind {
 			continue
@@ -151,6 +160,22 @@ func (r *Ref) UnmarshalText(text []byte) error {
 	}
 	*r = parsed
 	return nil
+}
+
+// Parent returns the ref of what r is in: the bag of an item, the policy of a
+// revision, the group of a pointer. Servers delete it together with its parent,
+// and make the parent of the last two with it.
+func (r Ref) Parent() (parent Ref, ok bool) {
+	switch r.Kind {
+	case KindDataBagItem:
+		return Ref{Kind: KindDataBag, Name: r.Name}, true
+	case KindPolicyRevision:
+		return Ref{Kind: KindPolicy, Name: r.Name}, true
+	case KindPolicyPointer:
+		return Ref{Kind: KindPolicyGroup, Name: r.Name}, true
+	default:
+		return Ref{}, false
+	}
 }
 
 // Compare orders refs by the order of writes, then by path: negative if r comes

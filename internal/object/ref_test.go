@@ -54,9 +54,9 @@ func TestParseRefOfShortVersions(t *testing.T) {
 func TestParseRefOfUnknownPaths(t *testing.T) {
 	for _, path := range []string{
 		"", "/", "//", "roles/web", "/roles", "/roles/", "//roles/web", "/roles//web", "/roles/web/", "/Roles/web",
-		"/nodes/web", "/clients/web", "/groups/admins", "/roles/web/environments", "/roles/../roles/web",
+		"/sandboxes/web", "/users/web", "/roles/web/environments", "/roles/../roles/web",
 		"/data", "/data/", "/data/users/", "/data/users/alice/x", "/cookbooks/app", "/cookbooks/app/", "/cookbooks//1.0.0",
-		"/cookbook_artifacts/app/1", "/policies/p/revisions/r", "/environments/_default", "https://chef/roles/web",
+		"/cookbook_artifacts/app", "/policies/p/revisions", "/policies/p/revision/r", "/environments/_default", "https://chef/roles/web",
 	} {
 		got, err := object.ParseRef(path)
 		if !errors.Is(err, object.ErrUnknownPath) || got != (object.Ref{}) {
@@ -88,7 +88,7 @@ func TestMustRefPanics(t *testing.T) {
 			t.Error("MustRef of an unknown path does not panic")
 		}
 	}()
-	object.MustRef("/nodes/n")
+	object.MustRef("/sandboxes/n")
 }
 
 // FuzzParseRef: whatever is taken stands in a URL as it is, comes back from its
@@ -131,7 +131,7 @@ func TestNewRef(t *testing.T) {
 		{object.NewRef(object.KindDataBag, "b", "ignored"), object.MustRef("/data/b")},
 		{object.NewRef(object.KindDataBagItem, "b", "i"), object.MustRef("/data/b/i")},
 		{object.NewRef(object.KindCookbook, "c", "1.0.0"), object.MustRef("/cookbooks/c/1.0.0")},
-		{object.NewRef("node", "n", "x"), object.Ref{Kind: "node", Name: "n", Sub: "x"}},
+		{object.NewRef("sandbox", "n", "x"), object.Ref{Kind: "sandbox", Name: "n", Sub: "x"}},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got %+v; want %+v", tt.got, tt.want)
@@ -170,11 +170,11 @@ func TestRefJSON(t *testing.T) {
 }
 
 func TestRefJSONErrors(t *testing.T) {
-	if text, err := json.Marshal(object.Ref{Kind: "node", Name: "n"}); !errors.Is(err, object.ErrUnknownPath) {
+	if text, err := json.Marshal(object.Ref{Kind: "sandbox", Name: "n"}); !errors.Is(err, object.ErrUnknownPath) {
 		t.Errorf("a ref of an unknown kind = %s, %v; want ErrUnknownPath, since nobody could read it", text, err)
 	}
 	kept := object.MustRef("/roles/kept")
-	for _, text := range []string{`"/nodes/n"`, `"/roles/.."`, `1`, `{}`} {
+	for _, text := range []string{`"/sandboxes/n"`, `"/roles/.."`, `1`, `{}`} {
 		r := kept
 		if err := json.Unmarshal([]byte(text), &r); err == nil || r != kept {
 			t.Errorf("%s was read as %+v, %v", text, r, err)
@@ -220,7 +220,7 @@ func TestKinds(t *testing.T) {
 	if object.Kinds()[0] == "changed" {
 		t.Error("a caller can change the table of kinds")
 	}
-	for _, k := range []object.Kind{"", "node"} {
+	for _, k := range []object.Kind{"", "sandbox"} {
 		if k.Valid() || k.Rank() <= object.KindRole.Rank() {
 			t.Errorf("%q: Valid %v, Rank %d; want an unknown kind to come last", k, k.Valid(), k.Rank())
 		}

@@ -58,8 +58,12 @@ func (e *Engine) Compare(ctx context.Context, progress Progress) (Comparison, er
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := &comparison{e: e, counts: map[object.Kind]*KindCount{}, checked: map[string]error{}}
-	for _, k := range e.replicated() {
+	scope, err := e.Scope(ctx)
+	if err != nil {
+		return Comparison{}, err
+	}
+	c := &comparison{e: e, scope: scope, counts: map[object.Kind]*KindCount{}, checked: map[string]error{}}
+	for _, k := range scope.InOrder() {
 		c.counts[k] = &KindCount{Kind: k, Replica: survey.Totals[k]}
 	}
 	for _, w := range survey.Writes {
@@ -86,7 +90,8 @@ func (e *Engine) Compare(ctx context.Context, progress Progress) (Comparison, er
 
 // comparison is the state of one Compare.
 type comparison struct {
-	e *Engine
+	e     *Engine
+	scope object.Scope
 
 	mu      sync.Mutex
 	counts  map[object.Kind]*KindCount
@@ -167,7 +172,7 @@ func (c *comparison) differ(d Difference) {
 func (c *comparison) result() Comparison {
 	out := Comparison{Differences: c.diffs}
 	slices.SortFunc(out.Differences, func(a, b Difference) int { return a.Ref.Compare(b.Ref) })
-	for _, k := range c.e.replicated() {
+	for _, k := range c.scope.InOrder() {
 		out.Counts = append(out.Counts, *c.counts[k])
 	}
 	for _, err := range c.checked {

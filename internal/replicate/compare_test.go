@@ -110,10 +110,7 @@ func TestCompareReadsFilesAgain(t *testing.T) {
 func TestKindsAreBounded(t *testing.T) {
 	r := newRig(t)
 	r.write.Small()
-	r.Kinds = []object.Kind{object.KindRole, object.KindDataBag}
-	if !r.Replicates(object.KindRole) || r.Replicates(object.KindCookbook) {
-		t.Error("Replicates does not say what Kinds says")
-	}
+	r.Wanted.Kinds = []object.Kind{object.KindRole, object.KindDataBag}
 	s, err := r.Survey(t.Context())
 	if err != nil || len(s.Writes) != 7 {
 		t.Errorf("survey: %v, %v", s.Writes, err)
@@ -122,7 +119,7 @@ func TestKindsAreBounded(t *testing.T) {
 		t.Error("the order is not that of writing")
 	}
 	harness.Write(t, r.replica.Client).Item("extra", "i", "1")
-	r.Kinds = nil
+	r.Wanted.Kinds = nil
 	if s, err = r.Survey(t.Context()); err != nil {
 		t.Fatal(err)
 	}

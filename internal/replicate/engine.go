@@ -3,7 +3,6 @@ package replicate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -27,8 +26,14 @@ type Engine struct {
 	Primary, Replica *chef.Client
 	Staging          *staging.Store
 
-	// Kinds are those that are replicated; nil means all.
-	Kinds []object.Kind
+	// Wanted is what the pair wants to replicate. What a server cannot hold is
+	// left out of it; see [Engine.Scope].
+	Wanted object.Scope
+
+	// Recreate lets what no server changes (a frozen cookbook version that is no
+	// longer frozen on the primary, an artifact, a revision) be deleted and made
+	// anew where it differs.
+	Recreate bool
 
 	// Parallel is how many objects are worked on at once; 0 = [DefaultParallel].
 	Parallel int
@@ -41,6 +46,8 @@ type Engine struct {
 	Now func() time.Time
 
 	sandboxFiles int // most files of one sandbox; 0 = maxSandboxFiles
+
+	primaryKnows, replicaKnows knowledge
 }
 
 // Failure is an object that could not be made equal, and why.
@@ -67,63 +74,6 @@ func (e *Engine) clock() time.Time {
 		return e.Now()
 	}
 	return time.Now()
-}
-
-// replicated returns the kinds that the pair replicates, in writing order.
-func (e *Engine) replicated() []object.Kind {
-	if len(e.Kinds) == 0 {
-		return object.Kinds()
-	}
-	var out []object.Kind
-	for _, k := range object.Kinds() {
-		for _, want := range e.Kinds {
-			if k == want {
-				out = append(out, k)
-			}
-		}
-	}
-	return out
-}
-
-// Replicates reports whether the pair replicates kind k.
-func (e *Engine) Replicates(k object.Kind) bool {
-	for _, have := range e.replicated() {
-		if have == k {
-			return true
-		}
-	}
-	return false
-}
-
-// Identities asks both servers who they are. A server that lets us not see its
-// organization (or has none) is known by its URL alone.
-func (e *Engine) Identities(ctx context.Context) (object.Identities, error) {
-	primary, err := identity(ctx, e.Primary)
-	if err != nil {
-		return object.Identities{}, fmt.Errorf("primary: %w", err)
-	}
-	replica, err := identity(ctx, e.Replica)
-	if err != nil {
-		return object.Identities{}, fmt.Errorf("replica: %w", err)
-	}
-	return object.Identities{Primary: primary, Replica: replica}, nil
-}
-
-func identity(ctx context.Context, c *chef.Client) (object.Identity, error) {
-	id := object.Identity{URL: c.URL()}
-	if c.Organization() == "" {
-		return id, nil
-	}
-	org, err := c.GetOrganization(ctx)
-	switch {
-	case err == nil:
-		id.OrgGUID = org.GUID
-		return id, nil
-	case chef.Classify(err) == chef.ClassObject: // no right to read it
-		return id, nil
-	default:
-		return id, err
-	}
 }
 
 // each calls f for every index below n, some at once, until one returns an

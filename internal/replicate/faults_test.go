@@ -182,7 +182,7 @@ func operations(r *rig) map[string]func() error {
 			return err
 		},
 		"survey":  func() error { _, err := r.Survey(r.t.Context()); return err },
-		"totals":  func() error { _, err := r.Totals(r.t.Context(), object.Kinds()); return err },
+		"totals":  func() error { _, err := r.Totals(r.t.Context(), object.DefaultKinds()); return err },
 		"compare": func() error { _, err := r.Compare(r.t.Context(), quiet); return err },
 	}
 }

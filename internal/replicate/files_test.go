@@ -225,18 +225,20 @@ func TestOneUploadPerFile(t *testing.T) {
 	for i := range 12 {
 		r.write.Cookbook("c", fmt.Sprintf("1.%d.0", i), true, map[string]string{"LICENSE": large, "x": fmt.Sprint(i), "y": "same too"})
 	}
-	other := *r.Engine
-	other.Replica = r.replica.Client.WithOrganization("beta")
+	other := &replicate.Engine{
+		Primary: r.Primary, Replica: r.replica.Client.WithOrganization("beta"), Staging: r.Staging, Uploads: r.Uploads,
+	}
 	if _, err := r.replica.CreateOrganization("beta", "Beta"); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.replica.AddMember("beta", harness.FastUser, true); err != nil {
 		t.Fatal(err)
 	}
-	twice := *r.Engine // the same pair once more, as after a lost heartbeat
+	// The same pair once more, as after a lost heartbeat.
+	twice := &replicate.Engine{Primary: r.Primary, Replica: r.Replica, Staging: r.Staging, Uploads: r.Uploads}
 	var wg sync.WaitGroup
 	start := make(chan struct{})
-	for _, e := range []*replicate.Engine{r.Engine, &other, &twice} {
+	for _, e := range []*replicate.Engine{r.Engine, other, twice} {
 		s, err := e.Survey(t.Context())
 		if err != nil {
 			t.Fatal(err)

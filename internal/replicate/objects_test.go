@@ -134,7 +134,7 @@ func TestFrozenCookbooks(t *testing.T) {
 				put(t, r.primary, "b", false, false)
 				r.write.Cookbook("other", "1.0.0", false, map[string]string{"x": "x"})
 				_, done := r.take(changes(hint, path, "/cookbooks/other/1.0.0"))
-				r.wantFailed(done.Failed, "delete it on the replica", path)
+				r.wantFailed(done.Failed, "with thaw true", path)
 				if done.Created != 1 {
 					t.Errorf("created %d, want the other cookbook", done.Created)
 				}

@@ -27,14 +27,18 @@ type Survey struct {
 // Survey lists all objects of both organizations by name, completely or not at
 // all. It reads no object.
 func (e *Engine) Survey(ctx context.Context) (Survey, error) {
+	scope, err := e.Scope(ctx)
+	if err != nil {
+		return Survey{}, err
+	}
 	var primary, replica []object.Ref
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		primary, err = List(gctx, e.Primary, e.replicated())
+		primary, err = List(gctx, e.Primary, scope)
 		return onSide("primary", err)
 	})
 	g.Go(func() (err error) {
-		replica, err = List(gctx, e.Replica, e.replicated())
+		replica, err = List(gctx, e.Replica, scope)
 		return onSide("replica", err)
 	})
 	if err := g.Wait(); err != nil {
@@ -56,7 +60,7 @@ func (e *Engine) Survey(ctx context.Context) (Survey, error) {
 		s.Writes = append(s.Writes, object.Change{Action: action, Ref: ref})
 	}
 	for _, ref := range replica {
-		if !wanted[ref] {
+		if !wanted[ref] && ref.Kind.Deletable() {
 			s.Extras = append(s.Extras, ref)
 		}
 	}
@@ -66,7 +70,12 @@ func (e *Engine) Survey(ctx context.Context) (Survey, error) {
 
 // Totals counts the replica's objects of the kinds in question.
 func (e *Engine) Totals(ctx context.Context, of []object.Kind) (map[object.Kind]int, error) {
-	refs, err := List(ctx, e.Replica, of)
+	scope, err := e.Scope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	scope.Kinds = of
+	refs, err := List(ctx, e.Replica, scope)
 	if err != nil {
 		return nil, onSide("replica", err)
 	}
@@ -77,9 +86,10 @@ func (e *Engine) Totals(ctx context.Context, of []object.Kind) (map[object.Kind]
 	return out, nil
 }
 
-// List returns all objects of the given kinds that a server holds, in the order
-// of writes. It is complete or an error.
-func List(ctx context.Context, c *chef.Client, of []object.Kind) ([]object.Ref, error) {
+// List returns all objects of a scope that a server holds, in the order of
+// writes. It is complete or an error.
+func List(ctx context.Context, c *chef.Client, scope object.Scope) ([]object.Ref, error) {
+	of := scope.InOrder()
 	lists := make([][]object.Ref, len(of))
 	g, gctx := errgroup.WithContext(ctx)
 	for i, k := range of {
@@ -91,7 +101,7 @@ func List(ctx context.Context, c *chef.Client, of []object.Kind) ([]object.Ref, 
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	refs := slices.Concat(lists...)
+	refs := slices.DeleteFunc(slices.Concat(lists...), func(ref object.Ref) bool { return !scope.Has(ref) })
 	slices.SortFunc(refs, object.Ref.Compare)
 	return refs, nil
 }

@@ -124,7 +124,7 @@ func (f *Follower) Diff(ctx context.Context) (string, error) {
 // Contents reads a whole organization. What vanishes meanwhile is left out.
 func Contents(ctx context.Context, c *chef.Client) (map[object.Ref]object.Digest, error) {
 	out := map[object.Ref]object.Digest{}
-	for _, k := range object.Kinds() {
+	for _, k := range object.DefaultKinds() {
 		h := kinds.For(k)
 		refs, err := h.List(ctx, c)
 		if err != nil {

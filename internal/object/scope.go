@@ -1,0 +1,143 @@
+package object
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Scope says which objects of an organization a pair replicates. The zero Scope
+// is all objects of [DefaultKinds].
+type Scope struct {
+	// Kinds, in any order; nil means [DefaultKinds].
+	Kinds []Kind
+
+	// Include and Exclude are globs over refs; see [CheckGlob]. An object is
+	// replicated if one of Include matches it (or Include is empty) and none of
+	// Exclude does.
+	Include, Exclude []string
+}
+
+// Has reports whether the object is replicated. An ACL is if the kind is and the
+// object it belongs to is. What an included object is in (the bag of an item) is
+// included with it.
+func (s Scope) Has(ref Ref) bool {
+	if !s.HasKind(ref.Kind) {
+		return false
+	}
+	p := ref.Path()
+	if ref.Kind == KindACL {
+		k, ok := aclKind(ref.Name)
+		if !ok || k != "" && !s.HasKind(k) {
+			return false
+		}
+		p = strings.TrimSuffix(p, aclSuffix)
+	}
+	return s.names(strings.Split(p, "/"))
+}
+
+// names applies the globs to the words of a path.
+func (s Scope) names(words []string) bool {
+	for _, g := range s.Exclude {
+		if glob := strings.Split(g, "/"); len(glob) <= len(words) && matches(glob, words) {
+			return false
+		}
+	}
+	if len(s.Include) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.Include, func(g string) bool { return matches(strings.Split(g, "/"), words) })
+}
+
+// matches compares as many words as both have.
+func matches(glob, words []string) bool {
+	for i := range min(len(glob), len(words)) {
+		if ok, err := path.Match(glob[i], words[i]); !ok || err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// HasKind reports whether objects of kind k are replicated at all.
+func (s Scope) HasKind(k Kind) bool { return slices.Contains(s.kinds(), k) }
+
+func (s Scope) kinds() []Kind {
+	if len(s.Kinds) == 0 {
+		return DefaultKinds()
+	}
+	return s.Kinds
+}
+
+// InOrder returns the kinds that are replicated, in the order in which they are
+// written.
+func (s Scope) InOrder() []Kind {
+	return slices.DeleteFunc(Kinds(), func(k Kind) bool { return !s.HasKind(k) })
+}
+
+// Without returns s without some kinds. One that has none left has the nil Kinds
+// of no scope at all, and ok is false.
+func (s Scope) Without(out []Kind) (rest Scope, ok bool) {
+	s.Kinds = slices.DeleteFunc(s.InOrder(), func(k Kind) bool { return slices.Contains(out, k) })
+	return s, len(s.Kinds) > 0
+}
+
+// String names the scope: two that replicate different objects have different
+// names. It is short enough for workflow history, whatever the globs are.
+func (s Scope) String() string {
+	words := make([]string, 0, len(s.Kinds))
+	for _, k := range s.InOrder() {
+		words = append(words, string(k))
+	}
+	out := strings.Join(words, ",")
+	if len(s.Include)+len(s.Exclude) == 0 {
+		return out
+	}
+	globs := fmt.Sprintf("%q %q", sorted(s.Include), sorted(s.Exclude))
+	sum := sha256.Sum256([]byte(globs))
+	return out + " filter:" + hex.EncodeToString(sum[:6])
+}
+
+func sorted(list []string) []string {
+	out := slices.Clone(list)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// CheckGlob says what is wrong with a glob over refs; nil if nothing. A glob is
+// a path whose names may have *, ? and [a-z], none of which crosses a slash:
+// /roles/web-*, /data/secrets, /cookbooks/*/1.*. One that is shorter than a path
+// covers all that is below: /data/secrets is the bag with all its items.
+func CheckGlob(glob string) error {
+	words := strings.Split(glob, "/")
+	if len(words) < 2 || words[0] != "" || slices.Contains(words[1:], "") {
+		return fmt.Errorf("%q is no path: it begins with a slash and ends without one, as /roles/web-*", glob)
+	}
+	for _, w := range words[1:] {
+		if _, err := path.Match(w, ""); errors.Is(err, path.ErrBadPattern) {
+			return fmt.Errorf("%q has a bracket or a backslash that is not completed", glob)
+		}
+	}
+	for _, s := range kinds {
+		if s.kind != KindACL && matches(words[1:2], strings.Split(s.path, "/")[1:2]) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q can match no object: it has to begin with one of %s", glob, strings.Join(firstWords(), ", "))
+}
+
+// firstWords returns how paths begin.
+func firstWords() []string {
+	var out []string
+	for _, s := range kinds {
+		if s.kind != KindACL {
+			out = append(out, "/"+strings.Split(s.path, "/")[1])
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
