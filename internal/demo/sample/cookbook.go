@@ -77,14 +77,19 @@ func (f file) specificity() string {
 	return "root_default"
 }
 
-// manifest describes the version for the server.
-func (cb *cookbook) manifest() (*chef.Manifest, error) {
+// entries describes the files for the server.
+func (cb *cookbook) entries() []map[string]string {
 	entries := make([]map[string]string, 0, len(cb.files))
 	for _, f := range cb.files {
 		entries = append(entries, map[string]string{
 			"name": f.name(), "path": f.path, "checksum": f.md5, "specificity": f.specificity(),
 		})
 	}
+	return entries
+}
+
+// manifest describes the version for the server.
+func (cb *cookbook) manifest() (*chef.Manifest, error) {
 	text, err := json.Marshal(map[string]any{
 		"name":          cb.name + "-" + cb.version,
 		"cookbook_name": cb.name,
@@ -93,7 +98,7 @@ func (cb *cookbook) manifest() (*chef.Manifest, error) {
 		"json_class":    "Chef::CookbookVersion",
 		"frozen?":       cb.frozen,
 		"metadata":      cb.metadata,
-		"all_files":     entries,
+		"all_files":     cb.entries(),
 	})
 	if err != nil {
 		return nil, err

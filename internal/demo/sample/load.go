@@ -33,7 +33,10 @@ func LoadWith(ctx context.Context, c *chef.Client, o Options, progress func(done
 		return fmt.Errorf("read the sample: %w", err)
 	}
 	blobs := r.blobs()
-	stages := [][]call{r.cookbookCalls(c), r.bagCalls(c), append(r.itemCalls(c), r.namedCalls(c)...)}
+	stages := [][]call{
+		r.cookbookCalls(c), r.artifactCalls(c), r.bagCalls(c), append(r.itemCalls(c), r.namedCalls(c)...),
+		r.revisionCalls(c), r.pointerCalls(c),
+	}
 	total := len(blobs)
 	for _, calls := range stages {
 		total += len(calls)

@@ -29,6 +29,8 @@ type repo struct {
 	roles        []named
 	environments []named
 	bags         []bag
+	artifacts    []artifact
+	policies     []policy
 }
 
 // named is an object with its body.
@@ -67,7 +69,7 @@ func readRepo(o Options) (*repo, error) {
 		}
 		r.bags = append(r.bags, bag{dir.Name(), items})
 	}
-	return &r, nil
+	return &r, r.addPolicies(o.policies())
 }
 
 // readObjects reads the *.json of a folder. The name of an object stands under
