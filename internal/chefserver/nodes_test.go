@@ -22,7 +22,7 @@ func TestNodes(t *testing.T) {
 		{"normalised", "GET", "/nodes/n:1", "", 200, full},
 		{"put", "PUT", "/nodes/web", `{"run_list":["x"]}`, 200, `"run_list":["recipe[x]"]`},
 		{"list", "GET", "/nodes", "", 200, `{"n:1":"$URL/organizations/acme/nodes/n:1","web":"$URL/organizations/acme/nodes/web"}`},
-		{"environment absent", "GET", "/environments/prod/nodes", "", 404, "Cannot load environment prod"},
+		{"environment absent", "GET", "/environments/prod/nodes", "", 404, `{"error":["Cannot load environment 'prod'"]}`},
 		{"environment", "POST", "/environments", `{"name":"prod"}`, 201, ""},
 		{"of an environment", "GET", "/environments/prod/nodes", "", 200, `{"n:1":"$URL/organizations/acme/nodes/n:1"}`},
 		{"of _default", "GET", "/environments/_default/nodes", "", 200, `{"web":"$URL/organizations/acme/nodes/web"}`},

@@ -14,8 +14,8 @@ func TestPolicyGroups(t *testing.T) {
 	other := lock("web", "r1", `"other":"content","policy_group":"x",`)
 	f.run(f.root, []exchange{
 		{"none", "GET", "/policy_groups", "", 200, `{}`},
-		{"absent", "GET", "/policy_groups/prod", "", 404, `"error":["`},
-		{"delete absent", "DELETE", "/policy_groups/prod", "", 404, `"error":["`},
+		{"absent", "GET", "/policy_groups/prod", "", 404, `{"error":["policy_group 'prod' not found"]}`},
+		{"delete absent", "DELETE", "/policy_groups/prod", "", 404, `{"error":["policy_group 'prod' not found"]}`},
 		{"pointer absent", "GET", web, "", 404, `{"error":["Cannot load policy web in policy group prod"]}`},
 		{"delete pointer absent", "DELETE", web, "", 404, `{"error":["Cannot load policy web in policy group prod"]}`},
 		{"no POST", "POST", "/policy_groups", `{"name":"prod"}`, 405, ""},
