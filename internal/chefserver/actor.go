@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -56,14 +55,15 @@ func (ks keyring) without(name string) keyring {
 // user is a person, known to the whole server.
 type user struct {
 	name      string
-	authzID   string
+	id        string // and the name of the user's own group in every organization
+	authzID   string // by which groups and ACLs know the user
 	superuser bool
 	profile   *object // username, email, names: all that is no key
 	keys      keyring
 }
 
 func newUser(name string, profile *object) *user {
-	return &user{name: name, authzID: newGUID(), profile: profile}
+	return &user{name: name, id: newGUID(), authzID: newGUID(), profile: profile}
 }
 
 // client is a machine, known to one organization.
@@ -77,13 +77,17 @@ type client struct {
 // actor is who signed a request.
 type actor struct {
 	name      string
-	user      bool // false: a client
+	id        string // by which groups and ACLs know it
+	user      bool   // false: a client
 	superuser bool
 	member    bool // of the request's organization; clients are by nature
-	admin     bool // of the request's organization
 	validator bool
 	key       string // name of the key that signed
 	keys      keyring
+}
+
+func (u *user) actor() *actor {
+	return &actor{name: u.name, id: u.authzID, user: true, superuser: u.superuser, keys: u.keys}
 }
 
 // actorsNamed returns the users and clients of that name. A name can be both, in
@@ -93,9 +97,9 @@ func (s *Server) actorsNamed(org *organization, name string) []*actor {
 	defer s.mu.RUnlock()
 	var found []*actor
 	if u := s.users[name]; u != nil {
-		a := &actor{name: name, user: true, superuser: u.superuser, keys: u.keys}
+		a := u.actor()
 		if org != nil {
-			a.member, a.admin = org.members[name], org.admins[name]
+			a.member = org.members[name]
 		}
 		found = append(found, a)
 	}
@@ -105,61 +109,9 @@ func (s *Server) actorsNamed(org *organization, name string) []*actor {
 	org.mu.RLock()
 	defer org.mu.RUnlock()
 	if c := org.clients[name]; c != nil {
-		found = append(found, &actor{name: name, member: true, validator: c.validator, keys: c.keys})
+		found = append(found, &actor{name: name, id: c.authzID, member: true, validator: c.validator, keys: c.keys})
 	}
 	return found
-}
-
-// verb is a permission of Chef's access control.
-type verb string
-
-const (
-	canCreate verb = "create"
-	canRead   verb = "read"
-	canUpdate verb = "update"
-	canDelete verb = "delete"
-)
-
-// contentKinds are the containers whose objects every member may write.
-var contentKinds = [...]string{
-	"cookbooks", "cookbook_artifacts", "data", "environments", "roles", "policies", "policy_groups", "nodes",
-}
-
-// may answers 403 unless the actor has the permission by the rules of a fresh
-// organization:
-//
-//	               content      nodes        clients       sandboxes  groups, users …
-//	superuser      all          all          all           all        all
-//	admin          all          all          all           all        all
-//	member         all          all          read, delete  create     (see there)
-//	client         read         read, create (itself)      -          -
-//	validator      read         read         create        -          -
-func (r *request) may(v verb, container string) *reply {
-	if r.actor.allows(v, container) {
-		return nil
-	}
-	return forbidden(v)
-}
-
-func forbidden(v verb) *reply { return fail(http.StatusForbidden, "missing %s permission", v) }
-
-func (a *actor) allows(v verb, container string) bool {
-	if a.superuser || a.admin {
-		return true
-	}
-	content := slices.Contains(contentKinds[:], container)
-	if !a.user {
-		return content && v == canRead ||
-			container == "nodes" && v == canCreate && !a.validator ||
-			container == "clients" && v == canCreate && a.validator
-	}
-	switch container {
-	case "clients":
-		return v == canRead || v == canDelete
-	case "sandboxes":
-		return true
-	}
-	return content
 }
 
 // errKey is returned for text that is no RSA public key.

@@ -43,11 +43,13 @@ func (s *Server) prepareOrganization(name, fullName string) (*organization, stri
 	if err != nil {
 		return nil, "", fmt.Errorf("organization %q: generate the validator's key: %w", name, err)
 	}
-	o := newOrganization(name, fullName)
-	v := name + "-validator"
-	o.clients[v] = &client{name: v, authzID: newGUID(), validator: true, keys: keyring{
+	o := newOrganization(name, fullName, s.superuser)
+	v := &client{name: name + "-validator", authzID: newGUID(), validator: true, keys: keyring{
 		{name: "default", pem: publicPEM(&k.PublicKey), pub: &k.PublicKey},
 	}}
+	o.addClient(v)
+	o.enroll(v)
+	o.feed = newFeedLog() // What every organization has is not in the feed.
 	return o, privatePEM(k), nil
 }
 
@@ -66,7 +68,15 @@ func (s *Server) RecreateOrganization(name string) ([]byte, error) {
 	if old == nil {
 		return nil, noOrganization(name)
 	}
-	o.fullName, o.members, o.admins = old.fullName, old.members, old.admins
+	o.fullName, o.members = old.fullName, old.members
+	old.mu.RLock()
+	defer old.mu.RUnlock()
+	for name := range old.members {
+		u := s.users[name]
+		o.join(u)
+		o.setAdmin(u, old.isAdmin(u))
+	}
+	o.feed = newFeedLog()
 	s.orgs[name] = o
 	return []byte(priv), nil
 }
@@ -98,7 +108,7 @@ func (s *Server) CreateUser(name string, publicKeyPEM []byte) error {
 	if s.users[name] != nil {
 		return fmt.Errorf("user %q: %w", name, ErrExists)
 	}
-	s.users[name] = u
+	s.addUser(u)
 	return nil
 }
 
@@ -111,15 +121,16 @@ func (s *Server) AddMember(org, user string, admin bool) error {
 	if o == nil {
 		return noOrganization(org)
 	}
-	if s.users[user] == nil {
+	u := s.users[user]
+	if u == nil {
 		return fmt.Errorf("user %q: no such user", user)
 	}
-	o.members[user] = true
-	if admin {
-		o.admins[user] = true
-	} else {
-		delete(o.admins, user)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.members[user] {
+		o.join(u)
 	}
+	o.setAdmin(u, admin)
 	return nil
 }
 

@@ -95,7 +95,7 @@ func getArtifacts(r *request) *reply {
 	if r.org.artifacts[name] == nil {
 		return fail(http.StatusNotFound, "not_found")
 	}
-	if p := r.may(canRead, "cookbook_artifacts"); p != nil {
+	if p := r.mayOn(canRead, "cookbook_artifacts", name); p != nil {
 		return p
 	}
 	return jsonReply(http.StatusOK, newObject(name, r.artifactEntry(name)))
@@ -122,7 +122,7 @@ func getArtifact(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	if p := r.may(canRead, "cookbook_artifacts"); p != nil {
+	if p := r.mayOn(canRead, "cookbook_artifacts", r.args[0]); p != nil {
 		return p
 	}
 	return jsonReply(http.StatusOK, r.renderArtifact(m))
@@ -135,7 +135,7 @@ func artifactPath(name, id string) string { return "/cookbook_artifacts/" + name
 func createArtifact(r *request) *reply {
 	name, id := r.args[0], r.args[1]
 	if r.org.artifacts[name][id] != nil {
-		return firstOf(r.may(canUpdate, "cookbook_artifacts"),
+		return firstOf(r.mayOn(canUpdate, "cookbook_artifacts", name),
 			failText(http.StatusConflict, "Cookbook artifact already exists"))
 	}
 	if p := r.may(canCreate, "cookbook_artifacts"); p != nil {
@@ -152,6 +152,7 @@ func createArtifact(r *request) *reply {
 	}
 	if r.org.artifacts[name] == nil {
 		r.org.artifacts[name] = map[string]*object{}
+		r.claim("cookbook_artifacts", name)
 	}
 	r.org.artifacts[name][id] = r.in
 	path := artifactPath(name, id)
@@ -165,10 +166,10 @@ func deleteArtifact(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	if p := r.may(canDelete, "cookbook_artifacts"); p != nil {
+	name, id := r.args[0], r.args[1]
+	if p := r.mayOn(canDelete, "cookbook_artifacts", name); p != nil {
 		return p
 	}
-	name, id := r.args[0], r.args[1]
 	body := encode(r.renderArtifact(m))
 	for _, sum := range manifestSums(m) {
 		if r.org.files.unlink(sum) {
@@ -178,6 +179,7 @@ func deleteArtifact(r *request) *reply {
 	delete(r.org.artifacts[name], id)
 	if len(r.org.artifacts[name]) == 0 {
 		delete(r.org.artifacts, name)
+		r.disclaim("cookbook_artifacts", name)
 	}
 	path := artifactPath(name, id)
 	r.org.feed.deleted(path)

@@ -48,8 +48,8 @@ func wantString(field string) func(*request) *reply {
 }
 
 func listMembers(r *request) *reply {
-	if !r.actor.user {
-		return forbidden(canRead)
+	if p := r.mayOrganization(canRead); p != nil {
+		return p
 	}
 	out := []any{}
 	for _, name := range sortedKeys(r.org.members) {
@@ -72,18 +72,8 @@ func addMember(r *request) *reply {
 	case r.org.members[name]:
 		return failText(http.StatusConflict, "The association already exists.")
 	}
-	r.org.join(name)
+	r.org.join(r.s.users[name])
 	return created(r.orgURL("/users/" + name))
-}
-
-// join makes the user a member and drops its invitations.
-func (o *organization) join(name string) {
-	o.members[name] = true
-	for id, inv := range o.invites {
-		if inv.user == name {
-			delete(o.invites, id)
-		}
-	}
 }
 
 // memberUser returns the member that the URL names, or 404.
@@ -100,10 +90,7 @@ func getMember(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	if !r.actor.user {
-		return forbidden(canRead)
-	}
-	return jsonReply(http.StatusOK, r.describeUser(u))
+	return firstOf(r.mayOrganization(canRead), jsonReply(http.StatusOK, r.describeUser(u)))
 }
 
 func removeMember(r *request) *reply {
@@ -111,20 +98,20 @@ func removeMember(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	if !r.actor.superuser && !r.actor.admin && r.actor.name != u.name {
-		return forbidden(canDelete)
+	if p := r.mayOrganization(canUpdate); p != nil && r.actor.id != u.authzID {
+		return p
 	}
-	if r.org.admins[u.name] {
+	if r.org.isAdmin(u) {
 		return failText(http.StatusForbidden, "Please remove %s from this organization's admins group "+
 			"before removing him or her from the organization.", u.name)
 	}
-	delete(r.org.members, u.name)
+	r.org.leave(u)
 	return jsonReply(http.StatusOK, r.describeUser(u))
 }
 
 func listInvites(r *request) *reply {
-	if !r.actor.superuser && !r.actor.admin {
-		return forbidden(canRead)
+	if p := r.mayOrganization(canUpdate); p != nil {
+		return p
 	}
 	out := []any{}
 	for _, id := range sortedKeys(r.org.invites) {
@@ -135,8 +122,8 @@ func listInvites(r *request) *reply {
 
 func inviteUser(r *request) *reply {
 	name := r.in.str("user")
-	if !r.actor.superuser && !r.actor.admin {
-		return forbidden(canCreate)
+	if p := r.mayOrganization(canUpdate); p != nil {
+		return p
 	}
 	u := r.s.users[name]
 	if u == nil {
@@ -165,8 +152,8 @@ func noInvite(id string) *reply {
 }
 
 func rescind(r *request) *reply {
-	if !r.actor.superuser && !r.actor.admin {
-		return forbidden(canDelete)
+	if p := r.mayOrganization(canUpdate); p != nil {
+		return p
 	}
 	inv := r.org.invites[r.args[0]]
 	if inv == nil {
@@ -214,7 +201,8 @@ func countUserInvites(r *request) *reply {
 }
 
 // respond accepts or rejects an invitation. It is void when the one who issued
-// it is no admin any more.
+// it may not create groups any more: the new member's own group is made in his
+// name.
 func respond(r *request) *reply {
 	if _, p := r.ownInvites(canUpdate); p != nil {
 		return p
@@ -233,12 +221,15 @@ func respond(r *request) *reply {
 	if inv == nil {
 		return noInvite(r.args[1])
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if answer == "accept" {
-		if by := r.s.users[inv.by]; !o.admins[inv.by] && (by == nil || !by.superuser) {
+		by := r.s.users[inv.by]
+		if by == nil || !o.access.allows(by.actor(), canCreate, "/containers/groups") {
 			return failText(http.StatusForbidden, "This invitation is no longer valid. "+
 				"Please notify an administrator and request to be re-invited to the organization.")
 		}
-		o.join(inv.user)
+		o.join(r.s.users[inv.user], by.authzID)
 	}
 	delete(o.invites, inv.id)
 	return jsonReply(http.StatusOK, newObject("organization", newObject("name", o.name)))

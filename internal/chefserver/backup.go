@@ -12,8 +12,8 @@ type Backup struct {
 	guid string
 }
 
-// Backup copies an organization: its content, its files and its change log, but
-// not who belongs to it.
+// Backup copies an organization: its content with groups and ACLs, its files and
+// its change log, but not who belongs to it.
 func (s *Server) Backup(org string) (*Backup, error) {
 	var b *Backup
 	err := s.inOrg(org, func(o *organization) { b = &Backup{org: o.copyContent(), guid: o.guid} })
@@ -23,28 +23,34 @@ func (s *Server) Backup(org string) (*Backup, error) {
 // RestoreBackup puts the organization back into the state of the backup, as an
 // administrator does who restores the server's database. All that was written
 // since is gone, the ids of the feed begin again where they were, and the feed
-// has another epoch. It returns an error if the backup is of another
+// has another epoch. Who belongs to the organization still does: members keep
+// the groups of their own, so whoever joined since has a member's rights. It
+// returns an error if the backup is of another
 // organization, or of one of the same name that was deleted since.
 func (s *Server) RestoreBackup(org string, b *Backup) error {
-	wrong := false
-	err := s.inOrg(org, func(o *organization) {
-		if wrong = o.guid != b.guid; wrong {
-			return
-		}
-		// Copied again, so that one backup can be restored twice.
-		c := b.org.copyContent()
-		o.clients, o.roles, o.environments, o.bags = c.clients, c.roles, c.environments, c.bags
-		o.cookbooks, o.sandboxes = c.cookbooks, c.sandboxes
-		o.artifacts, o.policies, o.policyGroups, o.nodes = c.artifacts, c.policies, c.policyGroups, c.nodes
-		o.files.restore(c.files)
-		waiting := o.feed.grown
-		o.feed = c.feed // With an epoch of its own, as every copy has.
-		close(waiting)  // Long polls look again.
-	})
-	if err == nil && wrong {
-		err = fmt.Errorf("organization %q: the backup is of organization %s", org, b.guid)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.orgs[org]
+	if o == nil {
+		return noOrganization(org)
 	}
-	return err
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.guid != b.guid {
+		return fmt.Errorf("organization %q: the backup is of organization %s", org, b.guid)
+	}
+	// Copied again, so that one backup can be restored twice.
+	c := b.org.copyContent()
+	o.access = c.access
+	o.adopt(s.users)
+	o.clients, o.roles, o.environments, o.bags = c.clients, c.roles, c.environments, c.bags
+	o.cookbooks, o.sandboxes = c.cookbooks, c.sandboxes
+	o.artifacts, o.policies, o.policyGroups, o.nodes = c.artifacts, c.policies, c.policyGroups, c.nodes
+	o.files.restore(c.files)
+	waiting := o.feed.grown
+	o.feed = c.feed // With an epoch of its own, as every copy has.
+	close(waiting)  // Long polls look again.
+	return nil
 }
 
 // copyContent copies what o.mu guards. Documents and file contents are never
@@ -53,7 +59,7 @@ func (o *organization) copyContent() *organization {
 	c := &organization{
 		clients: maps.Clone(o.clients), roles: maps.Clone(o.roles), environments: maps.Clone(o.environments),
 		bags: cloneNested(o.bags), cookbooks: map[string]cookbook{}, sandboxes: maps.Clone(o.sandboxes),
-		files: newFileStore(), feed: newFeedLog(),
+		files: newFileStore(), feed: newFeedLog(), access: o.access.clone(),
 	}
 	c.artifacts, c.policies = cloneNested(o.artifacts), cloneNested(o.policies)
 	c.policyGroups, c.nodes = cloneNested(o.policyGroups), maps.Clone(o.nodes)

@@ -84,6 +84,7 @@ func newFixture(t *testing.T, opts Options) *fixture {
 		}
 	}
 	f.do(f.root, "POST", "/organizations/acme/clients", `{"name":"web1","create_key":true}`).want(201, "")
+	s.orgs["acme"].feed = newFeedLog() // The tests of the feed begin with an empty one.
 	return f
 }
 

@@ -90,17 +90,18 @@ func refuseKeyFields(r *request) *reply {
 	return nil
 }
 
-// itself reports whether the actor is the client of that name. Validators have
-// no rights over themselves.
-func (r *request) itself(name string) bool {
-	return !r.actor.user && !r.actor.validator && r.actor.name == name
-}
-
-func (r *request) mayClient(v verb, name string) *reply {
-	if v != canDelete && r.itself(name) {
-		return nil
+// mayCreateClient says that a validator makes clients, but no validators, which
+// no ACL shows.
+func (r *request) mayCreateClient(validator bool) *reply {
+	r.org.mu.RLock()
+	defer r.org.mu.RUnlock()
+	if !r.actor.validator {
+		return r.may(canCreate, "clients")
 	}
-	return r.may(v, "clients")
+	if validator {
+		return forbidden(canCreate)
+	}
+	return nil
 }
 
 // describeClient is the body of a client; version 0 shows the key default.
@@ -127,9 +128,8 @@ func listClients(r *request) *reply {
 
 func postClient(r *request) *reply {
 	validator := r.in.vals["validator"] == true
-	// A validator makes clients, but no validators.
-	if p := r.may(canCreate, "clients"); p != nil || validator && r.actor.validator {
-		return forbidden(canCreate)
+	if p := r.mayCreateClient(validator); p != nil {
+		return p
 	}
 	nk, p := r.newKey()
 	if p != nil {
@@ -144,7 +144,13 @@ func postClient(r *request) *reply {
 		if nk != nil {
 			c.keys = keyring{nk.key}
 		}
-		r.org.clients[name] = c
+		r.org.addClient(c)
+		r.org.feed.created("/clients/" + name)
+		if r.actor.validator {
+			r.org.enroll(c) // A validator has no rights over those it makes.
+		} else {
+			r.org.enroll(c, r.actor.id)
+		}
 		return r.createdWithKey(r.orgURL("/clients/"+name), nk).writes("/clients/" + name)
 	}})
 }
@@ -184,7 +190,7 @@ func getClient(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	return firstOf(r.mayClient(canRead, c.name), jsonReply(http.StatusOK, r.describeClient(c)))
+	return firstOf(r.mayOn(canRead, "clients", c.name), jsonReply(http.StatusOK, r.describeClient(c)))
 }
 
 // putClient changes and perhaps renames a client.
@@ -198,7 +204,7 @@ func putClient(r *request) *reply {
 		if p != nil {
 			return p
 		}
-		if p := r.mayClient(canUpdate, old.name); p != nil {
+		if p := r.mayOn(canUpdate, "clients", old.name); p != nil {
 			return p
 		}
 		c := *old
@@ -213,8 +219,7 @@ func putClient(r *request) *reply {
 		if renamed && r.org.clients[c.name] != nil {
 			return fail(http.StatusConflict, "Client already exists")
 		}
-		delete(r.org.clients, old.name)
-		r.org.clients[c.name] = &c
+		r.org.replaceClient(old, &c)
 		o := r.describeClient(&c)
 		r.addPrivate(o, nk)
 		if renamed {
@@ -229,9 +234,9 @@ func deleteClient(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	if p := r.mayClient(canDelete, c.name); p != nil {
+	if p := r.mayOn(canDelete, "clients", c.name); p != nil {
 		return p
 	}
-	delete(r.org.clients, c.name)
+	r.org.expel(c)
 	return jsonReply(http.StatusOK, r.describeClient(c)).writes("/clients/" + c.name)
 }

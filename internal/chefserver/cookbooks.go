@@ -94,7 +94,7 @@ func getVersionOf(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	if p := r.may(canRead, "cookbooks"); p != nil {
+	if p := r.mayOn(canRead, "cookbooks", r.args[0]); p != nil {
 		return p
 	}
 	return jsonReply(http.StatusOK, r.render(v.manifest))
@@ -111,16 +111,22 @@ func putVersion(r *request) *reply {
 	return createVersion(r, name, n)
 }
 
-// createVersion stores the row first and links the files after it, without a
+// createVersion needs create on the container for the first version of a
+// cookbook, update on the cookbook for another. It stores the row first and links the files after it, without a
 // transaction. So a create that fails for a missing file is answered 400 and
 // leaves a phantom: listed, readable, frozen if it said so, and incomplete.
 func createVersion(r *request, name string, n versionNumber) *reply {
-	if p := r.may(canCreate, "cookbooks"); p != nil {
+	p := r.mayOn(canUpdate, "cookbooks", name)
+	if r.org.cookbooks[name] == nil {
+		p = r.may(canCreate, "cookbooks")
+	}
+	if p != nil {
 		return p
 	}
 	v := &cookbookVersion{number: n, manifest: r.in, canon: canonical(r.in), frozen: r.in.vals["frozen?"] == true}
 	if r.org.cookbooks[name] == nil {
 		r.org.cookbooks[name] = cookbook{}
+		r.claim("cookbooks", name)
 	}
 	r.org.cookbooks[name][n] = v
 	r.org.feed.created(versionPath(name, n))
@@ -139,7 +145,7 @@ func createVersion(r *request, name string, n versionNumber) *reply {
 // is missing the manifest stays as it was, but what was unlinked stays unlinked:
 // the old file is still readable, and will be gone after the next clean-up.
 func updateVersion(r *request, name string, v *cookbookVersion) *reply {
-	if p := r.may(canUpdate, "cookbooks"); p != nil {
+	if p := r.mayOn(canUpdate, "cookbooks", name); p != nil {
 		return p
 	}
 	if v.frozen && !forced(r) {
@@ -200,15 +206,16 @@ func deleteVersion(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	if p := r.may(canDelete, "cookbooks"); p != nil {
+	name := r.args[0]
+	if p := r.mayOn(canDelete, "cookbooks", name); p != nil {
 		return p
 	}
-	name := r.args[0]
 	body := encode(r.render(v.manifest))
 	r.org.files.drop(unlinkAll(r.org.files, v, func(string) bool { return true })...)
 	delete(r.org.cookbooks[name], v.number)
 	if len(r.org.cookbooks[name]) == 0 {
 		delete(r.org.cookbooks, name)
+		r.disclaim("cookbooks", name)
 	}
 	path := versionPath(name, v.number)
 	r.org.feed.deleted(path)

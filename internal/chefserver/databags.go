@@ -75,6 +75,7 @@ func createBag(r *request) *reply {
 	}
 	path := "/data/" + name
 	r.org.bags[name] = map[string]*document{}
+	r.claim("data", name)
 	r.org.feed.created(path)
 	return created(r.orgURL(path)).writes(path)
 }
@@ -85,7 +86,7 @@ func listItems(r *request) *reply {
 	if items == nil {
 		return fail(http.StatusNotFound, "Cannot load data bag %s", bag)
 	}
-	return firstOf(r.may(canRead, "data"), listOf(r, items, "/data/"+bag+"/"))
+	return firstOf(r.mayOn(canRead, "data", bag), listOf(r, items, "/data/"+bag+"/"))
 }
 
 // deleteBag deletes the items as well. The feed names the bag first, then its
@@ -96,10 +97,11 @@ func deleteBag(r *request) *reply {
 	if items == nil {
 		return fail(http.StatusNotFound, "Cannot load data bag %s", bag)
 	}
-	if p := r.may(canDelete, "data"); p != nil {
+	if p := r.mayOn(canDelete, "data", bag); p != nil {
 		return p
 	}
 	delete(r.org.bags, bag)
+	r.disclaim("data", bag)
 	r.org.feed.deleted("/data/" + bag)
 	for id := range items {
 		r.org.feed.deleted("/data/" + bag + "/" + id)
@@ -123,7 +125,7 @@ func createItem(r *request) *reply {
 		return fail(http.StatusNotFound,
 			"No data bag '%s' could be found. Please create this data bag before adding items to it.", bag)
 	}
-	if p := r.may(canUpdate, "data"); p != nil {
+	if p := r.mayOn(canUpdate, "data", bag); p != nil {
 		return p
 	}
 	if items[id] != nil {
@@ -151,7 +153,7 @@ func getItem(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	return firstOf(r.may(canRead, "data"), rawReply(http.StatusOK, d.body))
+	return firstOf(r.mayOn(canRead, "data", r.args[0]), rawReply(http.StatusOK, d.body))
 }
 
 func updateItem(r *request) *reply {
@@ -159,7 +161,7 @@ func updateItem(r *request) *reply {
 	if _, p := r.item(); p != nil {
 		return p
 	}
-	if p := r.may(canUpdate, "data"); p != nil {
+	if p := r.mayOn(canUpdate, "data", bag); p != nil {
 		return p
 	}
 	path := "/data/" + bag + "/" + id
@@ -174,7 +176,7 @@ func deleteItem(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	if p := r.may(canDelete, "data"); p != nil {
+	if p := r.mayOn(canDelete, "data", bag); p != nil {
 		return p
 	}
 	path := "/data/" + bag + "/" + id

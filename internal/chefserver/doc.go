@@ -13,10 +13,14 @@
 // cookbooks and cookbook artifacts with sandboxes and a file store behind
 // presigned URLs, policies, their revisions and policy groups, roles,
 // environments, data bags and items, nodes, clients, users, their keys,
-// principals, organizations, membership and invitations, the universe, and the
-// status endpoints. What nginx does in front of erchef is imitated where a
-// client can see it: the welcome page for a request without X-Chef-Version,
-// doubled slashes, gzip.
+// principals, organizations, membership and invitations, groups, containers and
+// ACLs, the universe, and the status endpoints. What nginx does in front of
+// erchef is imitated where a client can see it: the welcome page for a request
+// without X-Chef-Version, doubled slashes, gzip.
+//
+// Permissions are those that the ACLs and groups of the organization give, so
+// whoever locks himself out is out. A fresh organization has erchef's default
+// ACLs; new objects take theirs from their container and their creator.
 //
 // Beyond any real server it has a native change feed (Options.Feed), faults on
 // demand ([Server.Faults]), counters ([Server.Stats]) and a complete dump for
@@ -24,12 +28,15 @@
 //
 // # What it does not have
 //
-// Groups, containers, ACLs and search are unknown routes. Permissions are the
-// ones a fresh organization has, by role: superuser, admin, member, client,
-// validator. Passwords are checked for form and forgotten. Nothing survives the
-// process. Requests signed by the web UI key (X-Ops-Request-Source) are treated
-// like all others. A kept connection
-// stays usable after an error of the file store, which it does not on bookshelf.
+// Search is an unknown route, and so are the ACLs of users: who may see a user
+// is ruled by membership and the group admins. Groups of other organizations
+// (org::group) and global ones (::group) are unknown names, and the group
+// ORG_read_access_group does not exist. The superuser may do everything, whatever
+// the ACLs say; on erchef some endpoints ask them even of pivotal. Passwords are
+// checked for form and forgotten. Nothing survives the process. Requests signed
+// by the web UI key (X-Ops-Request-Source) are treated like all others. A kept
+// connection stays usable after an error of the file store, which it does not on
+// bookshelf.
 //
 // The comments cite the statements of the Chef Infra Server documentation,
 // https://docs.chef.io/server/api_chef_server/, and name erchef where its

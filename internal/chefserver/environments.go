@@ -82,6 +82,7 @@ func createEnvironment(r *request) *reply {
 	}
 	path := "/environments/" + name
 	r.org.put(r.org.environments, name, path, newDocument(r.in))
+	r.claim("environments", name)
 	return created(r.orgURL(path)).writes(path)
 }
 
@@ -99,7 +100,7 @@ func getEnvironment(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	return firstOf(r.may(canRead, "environments"), rawReply(http.StatusOK, d.body))
+	return firstOf(r.mayOn(canRead, "environments", r.args[0]), rawReply(http.StatusOK, d.body))
 }
 
 // updateEnvironment replaces an environment. A body with another name renames
@@ -109,7 +110,7 @@ func updateEnvironment(r *request) *reply {
 	if _, p := r.environment(old); p != nil {
 		return p
 	}
-	if p := r.may(canUpdate, "environments"); p != nil {
+	if p := r.mayOn(canUpdate, "environments", old); p != nil {
 		return p
 	}
 	d, path := newDocument(r.in), "/environments/"+name
@@ -120,6 +121,7 @@ func updateEnvironment(r *request) *reply {
 	if r.org.environments[name] != nil {
 		return fail(http.StatusConflict, "Environment already exists")
 	}
+	r.org.access.moved("/environments/"+old, path)
 	r.org.take(r.org.environments, old, "/environments/"+old)
 	r.org.put(r.org.environments, name, path, d)
 	return rawReply(http.StatusCreated, d.body).at(r.orgURL(path)).writes(path)
@@ -131,7 +133,7 @@ func deleteEnvironment(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	if p := r.may(canDelete, "environments"); p != nil {
+	if p := r.mayOn(canDelete, "environments", name); p != nil {
 		return p
 	}
 	r.org.take(r.org.environments, name, "/environments/"+name)

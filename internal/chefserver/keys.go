@@ -128,20 +128,35 @@ func keyKind() kind {
 	}}
 }
 
+// mayReadKeys answers 403 unless the actor is in the group that reads the keys
+// of everybody in the organization.
+func (r *request) mayReadKeys() *reply {
+	if r.actor.superuser || r.org.access.in(r.actor.id, groupKeyReaders) {
+		return nil
+	}
+	return forbidden(canRead)
+}
+
+// clientHolder needs update on the client for a change of its keys.
 func clientHolder(r *request, v verb) (*holder, *reply) {
 	c, p := r.client(r.args[0])
 	if p != nil {
 		return nil, p
 	}
 	path := "/clients/" + c.name + "/keys"
+	if v == canRead {
+		p = r.mayReadKeys()
+	} else {
+		p = r.mayOn(v, "clients", c.name)
+	}
 	return &holder{
 		keys: c.keys, url: r.orgURL(path), path: path, self: !r.actor.user && r.actor.name == c.name,
 		set: func(ks keyring) {
 			d := *c
 			d.keys = ks
-			r.org.clients[c.name] = &d
+			r.org.replaceClient(c, &d)
 		},
-	}, r.mayClient(v, c.name)
+	}, p
 }
 
 func memberHolder(r *request, v verb) (*holder, *reply) {
@@ -151,10 +166,7 @@ func memberHolder(r *request, v verb) (*holder, *reply) {
 	}
 	h := userKeys(r, u)
 	h.url = r.orgURL("/users/" + u.name + "/keys")
-	if !r.actor.user {
-		return nil, forbidden(v)
-	}
-	return h, nil
+	return h, r.mayReadKeys()
 }
 
 func userHolder(r *request, v verb) (*holder, *reply) {

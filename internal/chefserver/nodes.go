@@ -92,6 +92,7 @@ func createNode(r *request) *reply {
 	}
 	path := "/nodes/" + name
 	r.org.put(r.org.nodes, name, path, newDocument(r.in))
+	r.claim("nodes", name)
 	return created(r.orgURL(path)).writes(path)
 }
 
@@ -109,17 +110,17 @@ func getNode(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	return firstOf(r.may(canRead, "nodes"), rawReply(http.StatusOK, d.body))
+	return firstOf(r.mayOn(canRead, "nodes", r.args[0]), rawReply(http.StatusOK, d.body))
 }
 
 func updateNode(r *request) *reply {
 	if _, p := r.node(); p != nil {
 		return p
 	}
-	if p := r.may(canUpdate, "nodes"); p != nil {
+	name := r.args[0]
+	if p := r.mayOn(canUpdate, "nodes", name); p != nil {
 		return p
 	}
-	name := r.args[0]
 	d, path := newDocument(r.in), "/nodes/"+name
 	r.org.put(r.org.nodes, name, path, d)
 	return rawReply(http.StatusOK, d.body).writes(path)
@@ -130,10 +131,10 @@ func deleteNode(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	if p := r.may(canDelete, "nodes"); p != nil {
+	name := r.args[0]
+	if p := r.mayOn(canDelete, "nodes", name); p != nil {
 		return p
 	}
-	name := r.args[0]
 	r.org.take(r.org.nodes, name, "/nodes/"+name)
 	return rawReply(http.StatusOK, d.body).writes("/nodes/" + name)
 }

@@ -13,11 +13,11 @@ type organization struct {
 	// These are guarded by Server.mu.
 	fullName string
 	members  map[string]bool    // user names
-	admins   map[string]bool    // user names, a subset of members
 	invites  map[string]*invite // by id
 
 	// mu guards everything below.
 	mu           sync.RWMutex
+	access       *access // groups, containers, ACLs
 	clients      map[string]*client
 	roles        map[string]*document
 	environments map[string]*document
@@ -32,10 +32,11 @@ type organization struct {
 	feed         *feedLog
 }
 
-func newOrganization(name, fullName string) *organization {
+func newOrganization(name, fullName, superuser string) *organization {
 	o := &organization{
 		name: name, guid: newGUID(), fullName: fullName,
-		members: map[string]bool{}, admins: map[string]bool{}, invites: map[string]*invite{},
+		members: map[string]bool{}, invites: map[string]*invite{},
+		access:       newAccess(superuser),
 		clients:      map[string]*client{},
 		roles:        map[string]*document{},
 		environments: map[string]*document{},
@@ -90,8 +91,9 @@ func (o *organization) put(m map[string]*document, name, path string, d *documen
 	}
 }
 
-// take removes a document and tells the feed.
+// take removes a document with its ACL, if it has one, and tells the feed.
 func (o *organization) take(m map[string]*document, name, path string) {
 	delete(m, name)
+	o.access.disclaim(path)
 	o.feed.deleted(path)
 }

@@ -69,19 +69,19 @@ func (o *organization) describe() *reply {
 	return jsonReply(http.StatusOK, newObject("name", o.name, "full_name", o.fullName, "guid", o.guid))
 }
 
-func getOrganization(r *request) *reply { return r.org.describe() }
+func getOrganization(r *request) *reply { return firstOf(r.mayOrganization(canRead), r.org.describe()) }
 
 func putOrganization(r *request) *reply {
-	if !r.actor.superuser && !r.actor.admin {
-		return forbidden(canUpdate)
+	if p := r.mayOrganization(canUpdate); p != nil {
+		return p
 	}
 	r.org.fullName = r.in.str("full_name")
 	return jsonReply(http.StatusOK, newObject("name", r.org.name, "full_name", r.org.fullName, "guid", r.org.guid))
 }
 
 func deleteOrganization(r *request) *reply {
-	if !r.actor.superuser && !r.actor.admin {
-		return forbidden(canDelete)
+	if p := r.mayOrganization(canDelete); p != nil {
+		return p
 	}
 	delete(r.s.orgs, r.org.name)
 	return r.org.describe()

@@ -147,7 +147,7 @@ func getPolicy(r *request) *reply {
 	if !ok {
 		return htmlReply(http.StatusNotFound)
 	}
-	return firstOf(r.may(canRead, "policies"), describePolicy(revisions))
+	return firstOf(r.mayOn(canRead, "policies", r.args[0]), describePolicy(revisions))
 }
 
 // deletePolicy takes along the revisions and the pointers to them.
@@ -157,10 +157,11 @@ func deletePolicy(r *request) *reply {
 	if !ok {
 		return htmlReply(http.StatusNotFound)
 	}
-	if p := r.may(canDelete, "policies"); p != nil {
+	if p := r.mayOn(canDelete, "policies", name); p != nil {
 		return p
 	}
 	delete(r.org.policies, name)
+	r.disclaim("policies", name)
 	r.org.feed.deleted(policyPath(name))
 	for _, id := range sortedKeys(revisions) {
 		r.org.feed.deleted(revisionPath(name, id))
@@ -172,10 +173,10 @@ func deletePolicy(r *request) *reply {
 // createRevision answers what was sent, and a conflict as the codes of its
 // characters: erchef encodes an Erlang string.
 func createRevision(r *request) *reply {
-	if p := r.may(canCreate, "policies"); p != nil {
+	name, id := r.args[0], r.in.str("revision_id")
+	if p := r.mayWritePolicy(name, canCreate); p != nil {
 		return p
 	}
-	name, id := r.args[0], r.in.str("revision_id")
 	if r.org.policies[name][id] != nil {
 		codes := []any{}
 		for _, c := range []byte("Policy '" + name + "' with revision_id '" + id + " already exists.") {
@@ -183,15 +184,25 @@ func createRevision(r *request) *reply {
 		}
 		return jsonReply(http.StatusConflict, codes)
 	}
-	r.org.addPolicy(name)
+	r.addPolicy(name)
 	r.org.addRevision(name, id, r.in)
 	return jsonReply(http.StatusCreated, r.in).at(r.orgURL(policyPath(name))).writes(revisionPath(name, id))
 }
 
-func (o *organization) addPolicy(name string) {
-	if o.policies[name] == nil {
-		o.policies[name] = map[string]*document{}
-		o.feed.created(policyPath(name))
+// mayWritePolicy asks to create the policy if it is missing, and for v on it if
+// it is there.
+func (r *request) mayWritePolicy(name string, v verb) *reply {
+	if r.org.policies[name] == nil {
+		return r.may(canCreate, "policies")
+	}
+	return r.mayOn(v, "policies", name)
+}
+
+func (r *request) addPolicy(name string) {
+	if r.org.policies[name] == nil {
+		r.org.policies[name] = map[string]*document{}
+		r.claim("policies", name)
+		r.org.feed.created(policyPath(name))
 	}
 }
 
@@ -233,7 +244,7 @@ func (r *request) readRevision() (*document, *reply) {
 	r.org.mu.RLock()
 	defer r.org.mu.RUnlock()
 	d, p := r.revision()
-	return d, firstOf(p, r.may(canRead, "policies"))
+	return d, firstOf(p, r.mayOn(canRead, "policies", r.args[0]))
 }
 
 // groupsUsing locks one organization after another and never two at once, so
@@ -264,10 +275,10 @@ func deleteRevision(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	if p := r.may(canDelete, "policies"); p != nil {
+	name, id := r.args[0], r.args[1]
+	if p := r.mayOn(canDelete, "policies", name); p != nil {
 		return p
 	}
-	name, id := r.args[0], r.args[1]
 	path := revisionPath(name, id)
 	r.org.take(r.org.policies[name], id, path)
 	r.org.dropPointers(name, func(to string) bool { return to == id })

@@ -83,7 +83,7 @@ func getPolicyGroup(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	return firstOf(r.may(canRead, "policy_groups"), jsonReply(http.StatusOK, g))
+	return firstOf(r.mayOn(canRead, "policy_groups", r.args[0]), jsonReply(http.StatusOK, g))
 }
 
 // deletePolicyGroup takes along the pointers, and neither policy nor revision.
@@ -92,12 +92,13 @@ func deletePolicyGroup(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	if p := r.may(canDelete, "policy_groups"); p != nil {
+	group := r.args[0]
+	if p := r.mayOn(canDelete, "policy_groups", group); p != nil {
 		return p
 	}
-	group := r.args[0]
 	pointers := r.org.policyGroups[group]
 	delete(r.org.policyGroups, group)
+	r.disclaim("policy_groups", group)
 	r.org.feed.deleted(groupPath(group))
 	for _, name := range sortedKeys(pointers) {
 		r.org.feed.deleted(pointerPath(group, name))
@@ -117,7 +118,7 @@ func (r *request) pointed() (*document, *reply) {
 
 // mayBoth asks for a permission on the policy and on the group.
 func (r *request) mayBoth(v verb) *reply {
-	return firstOf(r.may(v, "policies"), r.may(v, "policy_groups"))
+	return firstOf(r.mayOn(v, "policies", r.args[1]), r.mayOn(v, "policy_groups", r.args[0]))
 }
 
 // getPointer answers the revision as it is stored.
@@ -139,9 +140,10 @@ func putPointer(r *request) *reply {
 		return p
 	}
 	o := r.org
-	o.addPolicy(name)
+	r.addPolicy(name)
 	if o.policyGroups[group] == nil {
 		o.policyGroups[group] = map[string]string{}
+		r.claim("policy_groups", group)
 		o.feed.created(groupPath(group))
 	}
 	o.addRevision(name, id, r.in)
@@ -158,14 +160,11 @@ func putPointer(r *request) *reply {
 
 // mayPoint asks to create what is missing and to update what is there.
 func (r *request) mayPoint(group, name string) *reply {
-	policy, policyGroup := canCreate, canCreate
-	if r.org.policies[name] != nil {
-		policy = canUpdate
-	}
+	p := r.may(canCreate, "policy_groups")
 	if r.org.policyGroups[group] != nil {
-		policyGroup = canUpdate
+		p = r.mayOn(canUpdate, "policy_groups", group)
 	}
-	return firstOf(r.may(policy, "policies"), r.may(policyGroup, "policy_groups"))
+	return firstOf(r.mayWritePolicy(name, canUpdate), p)
 }
 
 func deletePointer(r *request) *reply {

@@ -98,6 +98,7 @@ func createRole(r *request) *reply {
 	}
 	path := "/roles/" + name
 	r.org.put(r.org.roles, name, path, newDocument(r.in))
+	r.claim("roles", name)
 	return created(r.orgURL(path)).writes(path)
 }
 
@@ -115,7 +116,7 @@ func getRole(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	return firstOf(r.may(canRead, "roles"), rawReply(http.StatusOK, d.body))
+	return firstOf(r.mayOn(canRead, "roles", r.args[0]), rawReply(http.StatusOK, d.body))
 }
 
 func updateRole(r *request) *reply {
@@ -123,7 +124,7 @@ func updateRole(r *request) *reply {
 	if _, p := r.role(name); p != nil {
 		return p
 	}
-	if p := r.may(canUpdate, "roles"); p != nil {
+	if p := r.mayOn(canUpdate, "roles", name); p != nil {
 		return p
 	}
 	d := newDocument(r.in)
@@ -137,7 +138,7 @@ func deleteRole(r *request) *reply {
 	if p != nil {
 		return p
 	}
-	if p := r.may(canDelete, "roles"); p != nil {
+	if p := r.mayOn(canDelete, "roles", name); p != nil {
 		return p
 	}
 	r.org.take(r.org.roles, name, "/roles/"+name)
@@ -157,7 +158,7 @@ func listRoleEnvironments(r *request) *reply {
 			names = append(names, env)
 		}
 	}
-	return firstOf(r.may(canRead, "roles"), jsonReply(http.StatusOK, names))
+	return firstOf(r.mayOn(canRead, "roles", r.args[0]), jsonReply(http.StatusOK, names))
 }
 
 func getRoleRunList(r *request) *reply { return r.roleRunList(r.args[0], r.args[1]) }
@@ -171,7 +172,7 @@ func (r *request) roleRunList(role, env string) *reply {
 	if p != nil {
 		return p
 	}
-	if p := r.may(canRead, "roles"); p != nil {
+	if p := r.mayOn(canRead, "roles", role); p != nil {
 		return p
 	}
 	if env == defaultEnvironment {

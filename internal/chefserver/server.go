@@ -25,12 +25,15 @@ type Server struct {
 	// urlSecret signs file URLs.
 	urlSecret []byte
 	pivotal   *rsa.PrivateKey
+	superuser string // pivotal's id in groups and ACLs
 
 	// mu guards the users, the set of organizations, and each organization's
 	// membership. It is taken before an organization's own mu, never after.
 	mu    sync.RWMutex
 	users map[string]*user
-	orgs  map[string]*organization
+	// userNames holds the users' names by the id that groups and ACLs know.
+	userNames map[string]string
+	orgs      map[string]*organization
 }
 
 // New returns a server without organizations, with the one user pivotal. It
@@ -43,6 +46,7 @@ func New(opts Options) *Server {
 		stats:     newCounters(),
 		urlSecret: randomBytes(32),
 		users:     map[string]*user{},
+		userNames: map[string]string{},
 		orgs:      map[string]*organization{},
 	}
 	s.SetClock(s.opts.Now)
@@ -60,7 +64,8 @@ func New(opts Options) *Server {
 		"first_name", "Chef", "middle_name", "Server", "last_name", "Superuser"))
 	u.superuser = true
 	u.keys = []*key{{name: "default", pem: publicPEM(&s.pivotal.PublicKey), pub: &s.pivotal.PublicKey}}
-	s.users[superuserName] = u
+	s.addUser(u)
+	s.superuser = u.authzID
 	s.routes = s.register()
 	return s
 }

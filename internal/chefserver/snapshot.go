@@ -11,7 +11,8 @@ import (
 // their Objects are equal and all files are Intact.
 type Snapshot struct {
 	Name, FullName, GUID string
-	Members, Admins      []string // user names, sorted
+	Members              []string // user names, sorted
+	Admins               []string // direct members of the group admins, without pivotal
 
 	// Objects maps the path of every object to its content as canonical JSON
 	// (sorted keys, no white space). Paths are those of the change feed:
@@ -24,6 +25,22 @@ type Snapshot struct {
 	// these with its name, identifier and version. A policy revision is shown as
 	// it is stored, with the policy_group_list that somebody may have sent.
 	Objects map[string]string
+
+	// Groups and containers are at /groups/N and /containers/N. A group is shown
+	// as its clients, groups and users without the groups that belong to one user
+	// (USAGs). Neither these nor billing-admins are in Objects; Groups has them.
+
+	// Groups maps the names of all groups to their members, USAGs included.
+	Groups map[string]GroupMembers
+
+	// ACLs maps the path of the ACL of everything but the USAGs, such as
+	// /roles/N/_acl, /cookbooks/N/_acl and /organizations/_acl, to canonical JSON
+	// of the form {"create":{"clients":[…],"groups":[…],"users":[…]},…}.
+	ACLs map[string]string
+
+	// Keys maps /clients/N/keys/K to public_key and expiration_date as canonical
+	// JSON.
+	Keys map[string]string
 
 	// Cookbooks maps the paths of cookbook versions and artifacts to what is
 	// known of their files.
@@ -73,9 +90,11 @@ func (s *Server) Snapshot(org string) (*Snapshot, error) {
 	defer o.mu.RUnlock()
 	d := &Snapshot{
 		Name: o.name, FullName: o.fullName, GUID: o.guid,
-		Members: sortedKeys(o.members), Admins: sortedKeys(o.admins),
+		Members: sortedKeys(o.members), Admins: o.adminNames(s.userNames, s.superuser),
 		Objects: map[string]string{}, Cookbooks: map[string]CookbookVersion{},
+		Groups: map[string]GroupMembers{}, ACLs: map[string]string{}, Keys: map[string]string{},
 	}
+	o.dumpAccess(d, s.userNames)
 	for _, k := range s.kinds() {
 		if k.dump != nil {
 			k.dump(o, d)

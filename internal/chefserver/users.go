@@ -140,7 +140,7 @@ func postUser(r *request) *reply {
 		if nk != nil {
 			u.keys = keyring{nk.key}
 		}
-		r.s.users[u.name] = u
+		r.s.addUser(u)
 		answer := r.createdWithKey(r.base()+"/users/"+u.name, nk)
 		if r.api == 0 {
 			// Unlike a client's, this answer never shows the public key.
@@ -173,7 +173,7 @@ func (r *request) mayUser(v verb, u *user) bool {
 		return false
 	}
 	for _, o := range r.s.orgs {
-		if o.members[u.name] && o.admins[r.actor.name] {
+		if o.members[u.name] && o.administers(r.actor) {
 			return true
 		}
 	}
@@ -239,15 +239,31 @@ func putUser(r *request) *reply {
 func (s *Server) renameUser(u *user, name string) {
 	delete(s.users, u.name)
 	for _, o := range s.orgs {
-		for _, set := range []map[string]bool{o.members, o.admins} {
-			if set[u.name] {
-				delete(set, u.name)
-				set[name] = true
-			}
+		if o.members[u.name] {
+			delete(o.members, u.name)
+			o.members[name] = true
 		}
 	}
 	u.name = name
-	s.users[name] = u
+	s.addUser(u)
+}
+
+// addUser stores a user. The caller holds s.mu.
+func (s *Server) addUser(u *user) {
+	s.users[u.name] = u
+	s.userNames[u.authzID] = u.name
+}
+
+// removeUser removes a user with all its memberships. The caller holds s.mu.
+func (s *Server) removeUser(u *user) {
+	delete(s.users, u.name)
+	delete(s.userNames, u.authzID)
+	for _, o := range s.orgs {
+		o.mu.Lock()
+		o.leave(u)
+		o.dropActor(u.authzID)
+		o.mu.Unlock()
+	}
 }
 
 func deleteUser(r *request) *reply {
@@ -258,11 +274,7 @@ func deleteUser(r *request) *reply {
 	if !r.mayUser(canDelete, u) {
 		return forbidden(canDelete)
 	}
-	delete(r.s.users, u.name)
-	for _, o := range r.s.orgs {
-		delete(o.members, u.name)
-		delete(o.admins, u.name)
-	}
+	r.s.removeUser(u)
 	return jsonReply(http.StatusOK, r.describeUser(u))
 }
 
