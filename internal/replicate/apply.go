@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -26,6 +25,17 @@ type Applied struct {
 
 	// Failed are objects that could not be written.
 	Failed []Failure `json:"failed,omitempty"`
+
+	// Left is what the replica cannot hold of objects that were written all the
+	// same, each lack once, by text.
+	Left []Left `json:"left,omitempty"`
+}
+
+// Left is something that objects of the primary name and the replica lacks.
+type Left struct {
+	Text    string     `json:"text"`    // "user bob is not on the replica"
+	Example object.Ref `json:"example"` // one of the objects
+	Objects int        `json:"objects"` // how many there are
 }
 
 // ApplyOptions modifies [Engine.Apply].
@@ -47,14 +57,18 @@ type ApplyOptions struct {
 // staging: fetch again. A crash leaves some objects written and the rest not;
 // repeating Apply (with Doubt) completes it.
 func (e *Engine) Apply(ctx context.Context, batch string, o ApplyOptions, progress Progress) (Applied, error) {
-	a := &apply{e: e, opts: o, progress: progress}
+	scope, err := e.Scope(ctx)
+	if err != nil {
+		return Applied{}, err
+	}
+	a := &apply{e: e, opts: o, progress: progress, replica: &kinds.Replica{Client: e.Replica, Scope: scope}}
 	if err := a.upload(ctx, batch); err != nil {
 		return Applied{}, err
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.parallel())
-	err := e.Staging.ReadBatch(ctx, batch, func(it staging.Item) error {
-		if o.Skip[it.Ref] {
+	err = e.Staging.ReadBatch(ctx, batch, func(it staging.Item) error {
+		if o.Skip[it.Ref] || !scope.Has(it.Ref) {
 			return nil
 		}
 		if err := a.spoiltBy(it.Files); err != nil {
@@ -79,6 +93,8 @@ type apply struct {
 	opts     ApplyOptions
 	progress Progress
 	failed   failures
+	left     lefts
+	replica  *kinds.Replica // of Apply
 
 	lacked map[string]string // files that the replica lacked when it was asked last
 	spoilt map[string]error  // files that it would not take, and why
@@ -93,7 +109,7 @@ type apply struct {
 // rights, that is not about the objects, unless it is one bag or cookbook, or the
 // replica lets us write something else.
 func (a *apply) result(ctx context.Context) (Applied, error) {
-	a.out.Failed = a.failed.sorted()
+	a.out.Failed, a.out.Left = a.failed.sorted(), a.left.sorted()
 	done := a.out.Created + a.out.Updated + a.out.Equal + a.out.Deleted + len(a.opts.Skip)
 	if len(a.acls) > 1 && a.denied == len(a.out.Failed) && done == 0 && !a.e.mayWrite(ctx) {
 		return Applied{}, fmt.Errorf("replica: every write was refused (%s): %w", a.out.Failed[0].Reason, ErrDenied)
@@ -140,76 +156,18 @@ func (a *apply) fail(ctx context.Context, ref object.Ref, err error) error {
 	return nil
 }
 
-// outcome points at the counter that an object adds to.
-type outcome func(*Applied) *int
-
-func created(a *Applied) *int { return &a.Created }
-func updated(a *Applied) *int { return &a.Updated }
-func equal(a *Applied) *int   { return &a.Equal }
-
-// write makes the replica's object equal to src. What Fetch saw of the replica
-// is where it begins; a conflict or a 404 says that somebody was faster (an
-// earlier attempt of ours, or a person), and then the replica is read first.
-func (a *apply) write(ctx context.Context, src kinds.Object, it staging.Item) (outcome, error) {
-	h := handler(src.Ref)
-	var err error
-	switch {
-	case it.Held == staging.HeldHalf: // looks equal, so comparing says nothing
-		return updated, h.Update(ctx, a.e.Replica, src, kinds.Object{Ref: src.Ref, Frozen: it.HeldFrozen})
-	case a.opts.Doubt:
-		return a.compareAndWrite(ctx, src, false)
-	case it.Held == staging.HeldNothing:
-		if err = h.Create(ctx, a.e.Replica, src); err == nil {
-			return created, nil
-		}
-	default:
-		if err = h.Update(ctx, a.e.Replica, src, kinds.Object{Ref: src.Ref, Frozen: it.HeldFrozen}); err == nil {
-			return updated, nil
-		}
-	}
-	if chef.IsConflict(err) || chef.IsNotFound(err) {
-		return a.compareAndWrite(ctx, src, uncertain(err))
-	}
-	return nil, err
-}
-
-// uncertain reports whether an earlier try of the request may have succeeded.
-func uncertain(err error) bool {
-	var api *chef.APIError
-	return errors.As(err, &api) && api.Uncertain
-}
-
-// compareAndWrite makes the replica's object equal to src without knowing what
-// it is. ours says that an equal one is probably the trace of our own success;
-// otherwise an equal cookbook whose files the replica lacked is half a cookbook
-// (see [staging.HeldHalf]), and is written.
-func (a *apply) compareAndWrite(ctx context.Context, src kinds.Object, ours bool) (outcome, error) {
-	h := handler(src.Ref)
-	held, err := h.Get(ctx, a.e.Replica, src.Ref)
-	switch {
-	case chef.IsNotFound(err):
-		return created, h.Create(ctx, a.e.Replica, src)
-	case err != nil:
-		return nil, err
-	case held.Digest == src.Digest && (ours || !a.half(held)):
-		return equal, nil
-	default:
-		return updated, h.Update(ctx, a.e.Replica, src, held)
-	}
-}
-
-// half reports whether the replica lacked files of a cookbook that it held.
-func (a *apply) half(held kinds.Object) bool {
-	return slices.ContainsFunc(held.Files, func(f chef.File) bool { _, yes := a.lacked[f.Checksum]; return yes })
-}
-
 // Delete removes objects of one rank from the replica. One that is gone already
-// counts as deleted. Repeating Delete is harmless.
+// counts as deleted, and one that the pair does not replicate is left alone.
+// Repeating Delete is harmless.
 func (e *Engine) Delete(ctx context.Context, refs []object.Ref, o ApplyOptions, progress Progress) (Applied, error) {
+	scope, err := e.Scope(ctx)
+	if err != nil {
+		return Applied{}, err
+	}
 	a := &apply{e: e, opts: o, progress: progress}
-	err := e.each(ctx, len(refs), func(ctx context.Context, i int) error {
+	err = e.each(ctx, len(refs), func(ctx context.Context, i int) error {
 		ref := refs[i]
-		if o.Skip[ref] {
+		if o.Skip[ref] || !scope.Has(ref) || !ref.Kind.Deletable() {
 			return nil
 		}
 		err := handler(ref).Delete(ctx, e.Replica, ref)

@@ -2,21 +2,24 @@ package replicate
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"sync"
 
 	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/kinds"
 	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/plan"
 )
 
-// Comparison is what [Engine.Compare] found.
+// Comparison is what [Engine.Check] and [Engine.Compare] found.
 type Comparison struct {
 	// Counts has one entry per replicated kind, in writing order.
 	Counts []KindCount `json:"counts"`
+
+	// Primary and Replica are sums over all objects that were read, by ref and
+	// digest: they are equal if and only if both sides hold the same.
+	Primary plan.Sum `json:"primary_digest"`
+	Replica plan.Sum `json:"replica_digest"`
 
 	// Files counts the distinct cookbook files that were read on the replica and
 	// match their MD5.
@@ -24,6 +27,9 @@ type Comparison struct {
 
 	// Differences are objects that are not equal, by ref.
 	Differences []Difference `json:"differences,omitempty"`
+
+	// Left is what the replica cannot hold of objects that count as equal.
+	Left []Left `json:"left,omitempty"`
 }
 
 // KindCount counts the objects of a kind.
@@ -34,21 +40,49 @@ type KindCount struct {
 	Equal   int         `json:"equal"`
 }
 
+// Case says in which way an object is not equal.
+type Case string
+
+// The cases.
+const (
+	CaseMissing   Case = "missing"   // the replica has no such object
+	CaseExtra     Case = "extra"     // only the replica has it
+	CaseDifferent Case = "different" // the two are not equal
+	CaseDamaged   Case = "damaged"   // the two are equal, and a file of one is lost or not what its MD5 says
+	CaseUnknown   Case = "unknown"   // one of the two could not be read
+)
+
 // Difference is one object that is not equal on both sides.
 type Difference struct {
-	Ref object.Ref `json:"ref"`
+	Ref  object.Ref `json:"ref"`
+	Case Case       `json:"case"`
 
-	// What is one of "missing on the replica", "only on the replica",
-	// "different", which file of a cookbook is lost or damaged on the replica, or
-	// why it could not be told.
+	// What is the case in words: which file is damaged, why it could not be told.
 	What string `json:"what"`
 
-	// Unknown says that the two could not be compared.
-	Unknown bool `json:"unknown,omitempty"`
+	// Fields are what differs inside, if a [CheckOptions.Detail] fills them in.
+	Fields []plan.Field `json:"fields,omitempty"`
 }
 
 // Equal reports whether everything was compared and nothing differs.
 func (c Comparison) Equal() bool { return len(c.Differences) == 0 }
+
+// Unknown reports whether some objects could not be compared.
+func (c Comparison) Unknown() bool {
+	return slices.ContainsFunc(c.Differences, func(d Difference) bool { return d.Case == CaseUnknown })
+}
+
+// CheckOptions modifies [Engine.Check].
+type CheckOptions struct {
+	// Files reads the files of equal cookbooks on both sides; nil reads none. One
+	// is shared by all calls of one comparison: a content is read once.
+	Files *FileChecks
+
+	// Detail is called for each object that is missing, extra or different, with
+	// what the sides hold (the zero Object: nothing), and may add to d. It is
+	// called from several goroutines.
+	Detail func(d *Difference, primary, replica kinds.Object)
+}
 
 // Compare reads both organizations completely, objects and files, and says
 // where they differ. It writes nothing. Changes made meanwhile may show as
@@ -58,99 +92,123 @@ func (e *Engine) Compare(ctx context.Context, progress Progress) (Comparison, er
 	if err != nil {
 		return Comparison{}, err
 	}
+	return e.Check(ctx, survey.All(), CheckOptions{Files: &FileChecks{}}, progress)
+}
+
+// Check reads objects on both sides and says where they differ. The action says
+// who has an object by its name: create, only the primary; update, both; delete,
+// only the replica. It writes nothing.
+func (e *Engine) Check(ctx context.Context, look []object.Change, o CheckOptions, progress Progress) (Comparison, error) {
 	scope, err := e.Scope(ctx)
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := &comparison{e: e, scope: scope, counts: map[object.Kind]*KindCount{}, checked: map[string]error{}}
+	c := &comparison{
+		e: e, opts: o, counts: map[object.Kind]*KindCount{},
+		replica: &kinds.Replica{Client: e.Replica, Scope: scope, ReadOnly: true},
+	}
 	for _, k := range scope.InOrder() {
-		c.counts[k] = &KindCount{Kind: k, Replica: survey.Totals[k]}
+		c.counts[k] = &KindCount{Kind: k}
 	}
-	for _, w := range survey.Writes {
-		c.counts[w.Ref.Kind].Primary++
-		if w.Action == object.ActionCreate {
-			c.differ(Difference{Ref: w.Ref, What: "missing on the replica"})
-		}
-	}
-	for _, ref := range survey.Extras {
-		c.differ(Difference{Ref: ref, What: "only on the replica"})
-	}
-	err = e.each(ctx, len(survey.Writes), func(ctx context.Context, i int) error {
-		defer progress(survey.Writes[i].Ref)
-		if survey.Writes[i].Action == object.ActionCreate {
+	err = e.each(ctx, len(look), func(ctx context.Context, i int) error {
+		defer progress(look[i].Ref)
+		if !scope.Has(look[i].Ref) {
 			return nil
 		}
-		return c.one(ctx, survey.Writes[i].Ref)
+		return c.one(ctx, look[i])
 	})
 	if err != nil {
 		return Comparison{}, err
 	}
-	return c.result(), nil
+	return c.result(scope), nil
 }
 
-// comparison is the state of one Compare.
+// comparison is the state of one Check.
 type comparison struct {
-	e     *Engine
-	scope object.Scope
+	e       *Engine
+	opts    CheckOptions
+	replica *kinds.Replica
+	left    lefts
 
-	mu      sync.Mutex
-	counts  map[object.Kind]*KindCount
-	diffs   []Difference
-	checked map[string]error // files of the replica that were read, by MD5
+	mu     sync.Mutex
+	counts map[object.Kind]*KindCount
+	out    Comparison
 }
 
-func (c *comparison) one(ctx context.Context, ref object.Ref) error {
-	h := kinds.For(ref.Kind)
-	src, err := h.Get(ctx, c.e.Primary, ref)
-	if err != nil {
-		return c.unknown(ctx, ref, c.e.Primary, onSide("primary", err))
+// one compares one object.
+func (c *comparison) one(ctx context.Context, look object.Change) error {
+	var src, held kinds.Object
+	noSrc, noHeld := look.Action == object.ActionDelete, look.Action == object.ActionCreate
+	c.listed(look.Ref.Kind, !noSrc, !noHeld)
+	var err error
+	if !noSrc {
+		if src, noSrc, err = lookup(ctx, c.e.Primary, look.Ref); err != nil {
+			return c.unknown(ctx, look.Ref, c.e.Primary, onSide("primary", err))
+		}
 	}
-	held, err := h.Get(ctx, c.e.Replica, ref)
-	if err != nil {
-		return c.unknown(ctx, ref, c.e.Replica, onSide("replica", err))
+	if !noHeld {
+		if held, noHeld, err = lookup(ctx, c.e.Replica, look.Ref); err != nil {
+			return c.unknown(ctx, look.Ref, c.e.Replica, onSide("replica", err))
+		}
 	}
-	if src.Digest != held.Digest {
-		c.differ(Difference{Ref: ref, What: "different"})
+	want, have, err := c.digests(ctx, src, held, noSrc)
+	if err != nil {
+		return c.unknown(ctx, look.Ref, c.e.Replica, onSide("replica", err))
+	}
+	c.sum(look.Ref, want, have)
+	switch {
+	case noSrc && noHeld: // gone from both sides since they were listed
 		return nil
+	case noHeld:
+		c.differ(Difference{Ref: look.Ref, Case: CaseMissing, What: "missing on the replica"}, src, held)
+	case noSrc:
+		c.differ(Difference{Ref: look.Ref, Case: CaseExtra, What: "only on the replica"}, src, held)
+	case want != have:
+		c.differ(Difference{Ref: look.Ref, Case: CaseDifferent, What: "different"}, src, held)
+	default:
+		return c.files(ctx, look.Ref, src, held)
 	}
-	for _, f := range held.Files {
-		err := c.file(ctx, f)
-		if err == nil {
-			continue
-		}
-		err = fmt.Errorf("replica: file %s: %w", f.Path, err)
-		if errors.Is(err, chef.ErrFileMissing) || errors.Is(err, chef.ErrChecksum) {
-			c.differ(Difference{Ref: ref, What: reason(err)})
-			return nil
-		}
-		return c.unknown(ctx, ref, c.e.Replica, err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.counts[ref.Kind].Equal++
 	return nil
 }
 
-// file reads one of the replica's files, once per content. Two goroutines may
-// read the same file; that costs a request and nothing else.
-func (c *comparison) file(ctx context.Context, f chef.File) error {
-	c.mu.Lock()
-	err, seen := c.checked[f.Checksum]
-	c.mu.Unlock()
-	if seen {
-		return err
+// digests returns what the replica should hold and what it holds.
+func (c *comparison) digests(ctx context.Context, src, held kinds.Object, noSrc bool) (want, have object.Digest, err error) {
+	if noSrc {
+		return "", held.Digest, nil
 	}
-	_, err = c.e.Replica.DownloadFile(ctx, f.URL, f.Checksum, io.Discard)
-	if err != nil && brokeOff(err) {
-		_, err = c.e.Replica.DownloadFile(ctx, f.URL, f.Checksum, io.Discard)
+	a, adapts := handler(src.Ref).(kinds.Adapter)
+	if !adapts {
+		return src.Digest, held.Digest, nil
 	}
-	if chef.Classify(err) == chef.ClassRetry { // may be another for the next cookbook
-		return err
+	got, err := a.Adapt(ctx, c.replica, src, held)
+	if err != nil {
+		return "", "", err
 	}
+	c.left.add(src.Ref, got.Left)
+	return got.Want.Digest, got.Held, nil
+}
+
+// listed counts an object that sides have by name.
+func (c *comparison) listed(k object.Kind, primary, replica bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.checked[f.Checksum] = err
-	return err
+	if primary {
+		c.counts[k].Primary++
+	}
+	if replica {
+		c.counts[k].Replica++
+	}
+}
+
+func (c *comparison) sum(ref object.Ref, primary, replica object.Digest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if primary.Known() {
+		c.out.Primary = c.out.Primary.Add(ref, primary)
+	}
+	if replica.Known() {
+		c.out.Replica = c.out.Replica.Add(ref, replica)
+	}
 }
 
 // unknown records an object that could not be compared with what server has;
@@ -159,26 +217,25 @@ func (c *comparison) unknown(ctx context.Context, ref object.Ref, server *chef.C
 	if !ownFault(ctx, server, err) {
 		return err
 	}
-	c.differ(Difference{Ref: ref, What: reason(err), Unknown: true})
+	c.differ(Difference{Ref: ref, Case: CaseUnknown, What: reason(err)}, kinds.Object{}, kinds.Object{})
 	return nil
 }
 
-func (c *comparison) differ(d Difference) {
+func (c *comparison) differ(d Difference, src, held kinds.Object) {
+	if c.opts.Detail != nil && d.Case != CaseUnknown && d.Case != CaseDamaged {
+		c.opts.Detail(&d, src, held)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.diffs = append(c.diffs, d)
+	c.out.Differences = append(c.out.Differences, d)
 }
 
-func (c *comparison) result() Comparison {
-	out := Comparison{Differences: c.diffs}
-	slices.SortFunc(out.Differences, func(a, b Difference) int { return a.Ref.Compare(b.Ref) })
-	for _, k := range c.scope.InOrder() {
-		out.Counts = append(out.Counts, *c.counts[k])
+func (c *comparison) result(scope object.Scope) Comparison {
+	slices.SortFunc(c.out.Differences, func(a, b Difference) int { return a.Ref.Compare(b.Ref) })
+	for _, k := range scope.InOrder() {
+		c.out.Counts = append(c.out.Counts, *c.counts[k])
 	}
-	for _, err := range c.checked {
-		if err == nil {
-			out.Files++
-		}
-	}
-	return out
+	c.out.Files = c.opts.Files.intact()
+	c.out.Left = c.left.sorted()
+	return c.out
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/chefserver"
 	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/plan"
 	"github.com/chef-sync/chef-sync/internal/replicate"
 	"github.com/chef-sync/chef-sync/tests/harness"
 )
@@ -26,7 +27,10 @@ func TestCompareFindsEveryDifference(t *testing.T) {
 		{Kind: object.KindRole, Primary: 5, Replica: 5, Equal: 5},
 		{Kind: object.KindEnvironment, Primary: 1, Replica: 1, Equal: 1},
 	}
-	if diff := cmp.Diff(replicate.Comparison{Counts: want, Files: 4}, c); err != nil || diff != "" {
+	if c.Primary == (plan.Sum{}) || c.Primary != c.Replica {
+		t.Errorf("equal servers have the digests %s and %s", c.Primary, c.Replica)
+	}
+	if diff := cmp.Diff(replicate.Comparison{Counts: want, Files: 4, Primary: c.Primary, Replica: c.Replica}, c); err != nil || diff != "" {
 		t.Fatalf("equal servers: %v (-want +got):\n%s", err, diff)
 	}
 
@@ -54,7 +58,7 @@ func TestCompareFindsEveryDifference(t *testing.T) {
 	}
 	var got []string
 	for _, d := range c.Differences {
-		got = append(got, fmt.Sprintf("%s: %s %v", d.Ref, d.What, d.Unknown))
+		got = append(got, fmt.Sprintf("%s: %s %v", d.Ref, d.What, d.Case == replicate.CaseUnknown))
 	}
 	wantDiff := []string{
 		"/cookbooks/app/1.0.0: replica: file README.md false",
@@ -69,6 +73,9 @@ func TestCompareFindsEveryDifference(t *testing.T) {
 	}
 	if diff := cmp.Diff(wantDiff, got); diff != "" || c.Equal() {
 		t.Errorf("equal %v; differences (-want +got):\n%s", c.Equal(), diff)
+	}
+	if c.Primary == c.Replica {
+		t.Error("different servers have one digest")
 	}
 	if r.replica.Stats().WriteTotal() != 0 {
 		t.Error("Compare wrote to the replica")

@@ -57,6 +57,9 @@ type Failure struct {
 
 	// Hint is what an operator can do; "" if nothing but wait.
 	Hint string `json:"hint,omitempty"`
+
+	// Again says that trying again at once will help.
+	Again bool `json:"again,omitempty"`
 }
 
 // Progress is called after each object of a batch, from several goroutines.
@@ -129,7 +132,7 @@ func (f *failures) record(ref object.Ref, err error) {
 		f.refs = map[object.Ref]bool{}
 	}
 	f.refs[ref] = true
-	f.list = append(f.list, Failure{Ref: ref, Reason: reason(err), Hint: chef.Hint(err)})
+	f.list = append(f.list, Failure{Ref: ref, Reason: reason(err), Hint: chef.Hint(err), Again: errors.Is(err, ErrRemoved)})
 }
 
 func (f *failures) has(ref object.Ref) bool {

@@ -37,12 +37,17 @@ type Fetched struct {
 //
 // A change with [object.ActionCreate] is taken to be absent on the replica and
 // not compared, unless it is a cookbook of which the replica has all files;
-// Apply finds out if that is wrong. Repeating Fetch repeats the
+// Apply finds out if that is wrong. Objects that a replica holds in another form
+// than the primary (a [kinds.Adapter]) are all staged; Apply compares them, when
+// everything that they name is on the replica. Repeating Fetch repeats the
 // reads, but not the downloads of files that are staged already. A crash leaves
 // a batch that nobody applies; [staging.Store.Purge] removes it.
 func (e *Engine) Fetch(ctx context.Context, changes []object.Change, progress Progress) (Fetched, error) {
-	f := &fetch{e: e, out: Fetched{Batch: staging.NewBatchID()}, progress: progress}
-	var err error
+	scope, err := e.Scope(ctx)
+	if err != nil {
+		return Fetched{}, err
+	}
+	f := &fetch{e: e, scope: scope, out: Fetched{Batch: staging.NewBatchID()}, progress: progress}
 	if f.batch, err = e.Staging.NewBatch(ctx, f.out.Batch); err != nil {
 		return Fetched{}, err
 	}
@@ -68,6 +73,7 @@ func (e *Engine) Fetch(ctx context.Context, changes []object.Change, progress Pr
 // fetch is the state of one Fetch.
 type fetch struct {
 	e        *Engine
+	scope    object.Scope
 	batch    *staging.BatchWriter
 	progress Progress
 	failed   failures
@@ -89,6 +95,9 @@ type pending struct {
 // one reads one object from both sides.
 func (f *fetch) one(ctx context.Context, c object.Change) error {
 	defer f.progress(c.Ref)
+	if !f.scope.Has(c.Ref) { // the pair was to replicate it when the change was planned
+		return nil
+	}
 	src, err := handler(c.Ref).Get(ctx, f.e.Primary, c.Ref)
 	if chef.IsNotFound(err) {
 		f.mu.Lock()
@@ -104,6 +113,10 @@ func (f *fetch) one(ctx context.Context, c object.Change) error {
 	}}
 	for _, file := range src.Files {
 		p.item.Files = append(p.item.Files, file.Checksum)
+	}
+	if _, adapts := handler(c.Ref).(kinds.Adapter); adapts {
+		p.item.Held = staging.HeldUnknown
+		return f.stage(p)
 	}
 	if c.Action != object.ActionCreate {
 		if ok, err := f.look(ctx, p); !ok {

@@ -24,6 +24,16 @@ type Survey struct {
 	Totals map[object.Kind]int
 }
 
+// All returns everything that one of the sides has: Writes, and the extras as
+// deletes.
+func (s Survey) All() []object.Change {
+	out := slices.Clone(s.Writes)
+	for _, ref := range s.Extras {
+		out = append(out, object.Change{Action: object.ActionDelete, Ref: ref})
+	}
+	return out
+}
+
 // Survey lists all objects of both organizations by name, completely or not at
 // all. It reads no object.
 func (e *Engine) Survey(ctx context.Context) (Survey, error) {

@@ -46,6 +46,7 @@ const (
 	HeldNothing Held = "nothing" // no such object
 	HeldOther   Held = "other"   // an object that is not equal
 	HeldHalf    Held = "half"    // a cookbook that looks equal and lacks files
+	HeldUnknown Held = "unknown" // what it should be depends on the replica; Apply compares
 )
 
 // Sandbox is what the replica was asked about a batch's files: the open
