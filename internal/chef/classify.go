@@ -50,7 +50,7 @@ var (
 	}
 	objectErrors = []error{
 		ErrChecksum, ErrFileMissing, ErrMissingFiles, ErrFrozen, ErrDropsFiles, ErrManifest,
-		ErrWrongObject, ErrInvalid,
+		ErrWrongObject, ErrInvalid, ErrPlainACL, ErrNotTaken,
 	}
 )
 

@@ -79,6 +79,14 @@ var (
 	// none.
 	ErrWrongObject = errors.New("not the object that was asked for")
 
+	// ErrPlainACL means that the server's ACLs do not tell users from clients, so
+	// that a name that is both could get the other's rights.
+	ErrPlainACL = errors.New("the server's ACLs do not tell users from clients")
+
+	// ErrNotTaken means that the server accepted a write and holds something else
+	// afterwards.
+	ErrNotTaken = errors.New("the server did not take all that was sent")
+
 	// ErrNoFeed means that the server has no updated_since endpoint.
 	ErrNoFeed = errors.New("the server has no updated_since feed")
 
