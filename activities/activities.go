@@ -19,6 +19,9 @@ import (
 type Connection struct {
 	Engine *replicate.Engine
 	Feed   feed.Feed
+
+	DeleteLimit  plan.DeleteLimit // what needs no operator's word
+	DeleteExtras bool             // delete what only the replica has, in a full comparison
 }
 
 // Connector knows the pairs of this worker and how to reach their servers.
@@ -47,9 +50,6 @@ type Settings struct {
 	PollInterval time.Duration // between two polls; default 10 s
 	PollHold     time.Duration // how long one Poll keeps polling before it waits; default 0
 	PageLimit    int           // most changes in a page; default 1,000
-
-	DeleteLimit  plan.DeleteLimit
-	DeleteExtras bool // delete what only the replica has, in a full comparison
 
 	// Outage is the waiting while a server is down, Refused while one refuses
 	// us; the latter needs a person.

@@ -140,7 +140,7 @@ func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error)
 	}
 	out := &PollResult{
 		Cursor: page.Next, FromCursor: page.From, Behind: page.Behind, Ignored: page.Ignored, Identities: ids,
-		DeleteLimit: p.set.DeleteLimit,
+		DeleteLimit: c.DeleteLimit,
 	}
 	for _, ch := range page.Changes {
 		if scope.Has(ch.Ref) && (ch.Action != object.ActionDelete || ch.Ref.Kind.Deletable()) {
@@ -163,7 +163,7 @@ func (p *poll) weigh(ctx context.Context, c *Connection, out *PollResult) error 
 	}
 	var count []object.Kind
 	for _, k := range object.Kinds() {
-		if out.Deletes[k] > p.set.DeleteLimit.Free() {
+		if out.Deletes[k] > c.DeleteLimit.Free() {
 			count = append(count, k)
 		}
 	}

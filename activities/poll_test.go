@@ -82,7 +82,8 @@ func TestPollHoldPollsOnInOneAttempt(t *testing.T) {
 func TestPage(t *testing.T) {
 	b := newBench(t)
 	b.conn.Engine.Wanted.Kinds = []object.Kind{object.KindRole}
-	b.acts.Settings = Settings{PageLimit: 5, DeleteLimit: plan.DeleteLimit{Objects: 1}}
+	b.acts.Settings = Settings{PageLimit: 5}
+	b.conn.DeleteLimit = plan.DeleteLimit{Objects: 1}
 	for i := range 3 {
 		harness.Write(t, b.replica.Client).Role(fmt.Sprint("r", i), "1")
 	}
@@ -106,7 +107,7 @@ func TestPage(t *testing.T) {
 	if asked != (feed.NextOptions{Limit: 5, Deep: true}) {
 		t.Errorf("the feed was asked for %+v", asked)
 	}
-	b.acts.Settings.DeleteLimit.Objects = 2
+	b.conn.DeleteLimit.Objects = 2
 	b.replica.ResetStats()
 	if got := b.page(PollInput{Cursor: at("7")}); got.Totals != nil || b.replica.Stats().Requests["GET /organizations/ORG/roles"] != 0 {
 		t.Errorf("totals %v were counted, which nobody needs", got.Totals)
@@ -166,7 +167,8 @@ func TestReset(t *testing.T) {
 
 func TestSurveyPages(t *testing.T) {
 	b := newBench(t)
-	b.acts.Settings = Settings{PageLimit: 4, DeleteExtras: true}
+	b.acts.Settings = Settings{PageLimit: 4}
+	b.conn.DeleteExtras = true
 	for i := range 6 {
 		b.write.Role(fmt.Sprint("r", i), "1")
 	}

@@ -45,7 +45,7 @@ func (p *poll) surveyPage(ctx context.Context, c *Connection) (*PollResult, erro
 	to := min(from+p.set.PageLimit, len(changes))
 	out := &PollResult{
 		Changes: changes[from:to], From: place, Identities: ids, Behind: int64(len(changes) - to),
-		Extras: place.Extras, Deletes: place.Deletes, Totals: place.Totals, DeleteLimit: p.set.DeleteLimit,
+		Extras: place.Extras, Deletes: place.Deletes, Totals: place.Totals, DeleteLimit: c.DeleteLimit,
 	}
 	next := *place
 	next.Offset = to
@@ -76,7 +76,7 @@ func (p *poll) beginSurvey(ctx context.Context, c *Connection) (*SurveyPlace, []
 		}
 	}
 	place := &SurveyPlace{ID: rand.Text(), Head: head, Totals: s.Totals}
-	if p.set.DeleteExtras {
+	if c.DeleteExtras {
 		for _, ref := range s.Extras {
 			changes = append(changes, object.Change{Action: object.ActionDelete, Ref: ref})
 		}

@@ -14,6 +14,9 @@ type reader struct {
 	rows []row
 	cfg  *Config
 
+	all  choices  // how pairs are replicated
+	into *choices // what the settings of a pair are read into: all, or one pair's
+
 	given  map[string]node     // values by the name of the setting
 	lines  map[string]position // where each was set
 	failed map[string]bool     // settings, by their first name, whose statement was not understood
@@ -24,10 +27,12 @@ type reader struct {
 }
 
 func newReader(name string) *reader {
-	return &reader{
+	r := &reader{
 		name: name, dir: filepath.Dir(name), rows: table(), cfg: &Config{File: name},
 		given: map[string]node{}, lines: map[string]position{}, failed: map[string]bool{},
 	}
+	r.into = &r.all
+	return r
 }
 
 func (r *reader) fail(pos position, message, hint string) {

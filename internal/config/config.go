@@ -65,8 +65,7 @@ type Config struct {
 	PollHold     time.Duration // how long one poll may wait for a change; 0: not at all
 	DeepInterval time.Duration // how often the listing feed compares contents; 0: at each poll
 
-	Feed  string        // FeedAuto, FeedUpdatedSince or FeedListing
-	Kinds []object.Kind // what is replicated, in the order of writes; never empty
+	Feed string // FeedAuto, FeedUpdatedSince or FeedListing
 
 	// Parallel is the number of requests to one server at a time, 1 to 8.
 	Parallel int
@@ -78,9 +77,6 @@ type Config struct {
 	LogDirectory string // "" writes no log files
 	LogLevel     slog.Level
 	LogRotation  LogRotation
-
-	DeleteLimit DeleteLimit
-	Extras      Extras
 
 	// ClientEnabled is ec_sync_client['enable']; see [Config.Replicates].
 	ClientEnabled bool
@@ -94,6 +90,11 @@ type Config struct {
 
 	// given holds what the file itself sets, by the name of the setting.
 	given map[string]node
+
+	// all is how a pair is replicated unless its entry says otherwise; own is how
+	// each of Pairs is. Read them with [Config.Settings].
+	all PairSettings
+	own map[object.Pair]PairSettings
 }
 
 // Server is one Chef Infra Server and how to speak to it.
@@ -165,6 +166,7 @@ type LogRotation struct {
 
 // DeleteLimit bounds what one cycle deletes without an operator's word. A cycle
 // that would delete more than Percent of a kind, and more than Objects, halts.
+// Zero allows none on its account.
 type DeleteLimit struct {
 	Percent int
 	Objects int

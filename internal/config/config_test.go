@@ -63,14 +63,40 @@ func outcome(t *testing.T, src []byte) string {
 		}
 		return strings.ReplaceAll(err.Error(), kindNames(), "(all kinds)") + "\n"
 	}
-	if slices.Equal(c.Kinds, object.DefaultKinds()) {
-		c.Kinds = []object.Kind{"all"}
+	shown := struct {
+		*Config
+		Settings map[string]PairSettings
+	}{c, settingsOf(c)}
+	for name, s := range shown.Settings {
+		s.Scope.Kinds = shorten(s.Scope.Kinds)
+		shown.Settings[name] = s
 	}
-	data, err := json.MarshalIndent(c, "", "  ")
+	data, err := json.MarshalIndent(shown, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(data) + "\n"
+}
+
+// settingsOf are the settings of each pair, and those of a pair that c does not
+// have.
+func settingsOf(c *Config) map[string]PairSettings {
+	out := map[string]PairSettings{"(all)": c.Settings(object.Pair{})}
+	for _, p := range c.Pairs {
+		out[p.Destination] = c.Settings(p)
+	}
+	return out
+}
+
+// shorten writes all for the default kinds.
+func shorten(kinds []object.Kind) []object.Kind {
+	isDefault := func(k object.Kind) bool { return !k.OnRequest() }
+	for _, k := range object.DefaultKinds() {
+		if !slices.Contains(kinds, k) {
+			return kinds
+		}
+	}
+	return append([]object.Kind{"all"}, slices.DeleteFunc(slices.Clone(kinds), isDefault)...)
 }
 
 func TestDefaults(t *testing.T) {
@@ -81,8 +107,14 @@ func TestDefaults(t *testing.T) {
 	if got, want := c.StagingURL, "file:///var/opt/chef-sync/ec_sync_client/staging"; got != want {
 		t.Errorf("StagingURL = %q, want %q", got, want)
 	}
-	if diff := cmp.Diff(object.DefaultKinds(), c.Kinds); diff != "" {
-		t.Errorf("Kinds (-want +got):\n%s", diff)
+	want := PairSettings{
+		Scope: object.Scope{Kinds: object.DefaultKinds()}, Extras: ExtrasKeep, DeleteLimit: DeleteLimit{Percent: 10, Objects: 20},
+	}
+	if diff := cmp.Diff(want, c.Settings(object.Pair{Destination: "acme"})); diff != "" {
+		t.Errorf("settings of a pair (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(object.DefaultKinds(), (&Config{}).Settings(object.Pair{}).Scope.Kinds); diff != "" {
+		t.Errorf("kinds of the zero Config (-want +got):\n%s", diff)
 	}
 	if c.Primary.User != "ec_sync_user" || !c.Replica.HasOrganizations || !c.Temporal.Embedded() {
 		t.Errorf("servers: %+v %+v, Temporal %+v", c.Primary, c.Replica, c.Temporal)
@@ -158,7 +190,7 @@ func TestPair(t *testing.T) {
 // TestPrintParses checks that a printed configuration reads back as the same
 // one, and that the printed form for people holds no secret.
 func TestPrintParses(t *testing.T) {
-	for _, file := range []string{"testdata/full.rb", "testdata/original.rb", "testdata/master.rb", "testdata/minimal.rb"} {
+	for _, file := range []string{"testdata/full.rb", "testdata/original.rb", "testdata/master.rb", "testdata/minimal.rb", "testdata/scope.rb"} {
 		src, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -175,6 +207,9 @@ func TestPrintParses(t *testing.T) {
 		opts := cmp.Options{cmpopts.IgnoreUnexported(Config{}), cmpopts.IgnoreFields(Config{}, "Notices")}
 		if diff := cmp.Diff(want, got, opts); diff != "" {
 			t.Errorf("%s read back (-want +got):\n%s\nfrom\n%s", file, diff, printed)
+		}
+		if diff := cmp.Diff(settingsOf(want), settingsOf(got)); diff != "" {
+			t.Errorf("%s: settings read back (-want +got):\n%s\nfrom\n%s", file, diff, printed)
 		}
 		if shown := want.Ruby(); strings.Contains(shown, "hush") {
 			t.Errorf("%s: Ruby shows a secret:\n%s", file, shown)

@@ -13,6 +13,7 @@ var stagingSchemes = []string{"file", "s3", "gs", "azblob", "mem"}
 
 // finish fills in what depends on several settings, and checks it.
 func (r *reader) finish() {
+	r.cfg.all = r.all.settings()
 	if r.failed["role"] {
 		r.cfg.Role = "" // nothing is missing from an unknown role
 	}

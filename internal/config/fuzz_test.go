@@ -27,6 +27,8 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add("master_headers('X' => \"\\x00\", \"\\u{41}\": 1)\r\n%w<a b>;;=begin")
 	f.Add("a do\nb if\nend\nend <<X\nX")
+	f.Add(Example + "organizations [{ source: 'a', nodes: true, acls: false, kinds: %i[role acl], delete_limit: { percent: 0 }, thaw: 1 }]")
+	f.Add(Example + "verify_at '24:00'; include ['/roles/[a', '/x', 'y', \"/roles/\\x01*\"]; exclude '/data/*/b'")
 	f.Fuzz(func(t *testing.T, src string) {
 		want, err := Parse("x.rb", []byte(src))
 		if err != nil {
@@ -41,6 +43,9 @@ func FuzzParse(f *testing.F) {
 		opts := cmp.Options{cmpopts.IgnoreUnexported(Config{}), cmpopts.IgnoreFields(Config{}, "Notices"), cmpopts.EquateEmpty()}
 		if diff := cmp.Diff(want, got, opts); diff != "" {
 			t.Fatalf("read back (-want +got):\n%s\nfrom\n%s", diff, printed)
+		}
+		if diff := cmp.Diff(settingsOf(want), settingsOf(got), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("settings read back (-want +got):\n%s\nfrom\n%s", diff, printed)
 		}
 	})
 }

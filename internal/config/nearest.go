@@ -21,7 +21,7 @@ func nearest(path []string, all [][]string) (string, bool) {
 		}
 	}
 	limit := max(2, len(path[len(path)-1])/3)
-	return best, bestDistance <= limit
+	return best, best != "" && bestDistance <= limit
 }
 
 // related reports whether one name begins with the other: master_url, master.

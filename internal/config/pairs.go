@@ -21,6 +21,7 @@ func anyPairs(*reader, string, node) {}
 type pairNode struct {
 	pos                 position
 	source, destination node
+	choices             choices
 }
 
 // pairs reads the organizations, completes them from the URLs and checks them.
@@ -39,8 +40,8 @@ func (r *reader) pairs(primary, replica side) {
 		in = r.pairFromURLs(primary, replica)
 	}
 	for _, p := range in {
-		if pair, ok := r.pair(p, primary, replica); ok {
-			r.addPair(p.pos, pair, primary, replica)
+		if pair, ok := r.pair(p, primary, replica); ok && r.addPair(p.pos, pair, primary, replica) {
+			r.choose(pair, p.choices)
 		}
 	}
 }
@@ -55,7 +56,7 @@ func (r *reader) pairNodes(v node) []pairNode {
 	for _, item := range items {
 		switch val := item.val.(type) {
 		case string, symbol:
-			out = append(out, pairNode{item.pos, item, item})
+			out = append(out, pairNode{item.pos, item, item, r.all})
 		case hash:
 			if p, ok := r.pairHash(item.pos, val); ok {
 				out = append(out, p)
@@ -67,33 +68,11 @@ func (r *reader) pairNodes(v node) []pairNode {
 	return out
 }
 
-// pairHash reads { :source => 'a', :destination => 'b' }.
-func (r *reader) pairHash(pos position, entries hash) (pairNode, bool) {
-	p, ok := pairNode{pos: pos}, true
-	for _, e := range entries {
-		key, _ := e.key.word()
-		switch key {
-		case "source":
-			p.source = e.value
-		case "destination":
-			p.destination = e.value
-		default:
-			hint := pairExample
-			if near, found := nearest([]string{key}, [][]string{{"source"}, {"destination"}}); found {
-				hint = "did you mean :" + near + "?"
-			}
-			r.fail(e.key.pos, fmt.Sprintf("%v is not part of a pair of organizations", e.key), hint)
-			ok = false
-		}
-	}
-	return p, ok
-}
-
 // pairFromURLs makes the one pair that the URLs name, or reports that there is
 // none.
 func (r *reader) pairFromURLs(primary, replica side) []pairNode {
 	if primary.org != "" || replica.org != "" && !primary.server.HasOrganizations {
-		return []pairNode{{pos: primary.pos}}
+		return []pairNode{{pos: primary.pos, choices: r.all}}
 	}
 	if r.cfg.Replicates() && !r.failed["organizations"] && !r.failed["organization"] && !r.failed["ec_sync_client"] {
 		r.fail(position{}, "the setting organizations is missing", pairExample)
@@ -148,22 +127,23 @@ func (r *reader) org(v node, key string, s side) (string, bool) {
 }
 
 // addPair adds a pair unless it would write what another one writes or reads.
-func (r *reader) addPair(pos position, pair object.Pair, primary, replica side) {
+func (r *reader) addPair(pos position, pair object.Pair, primary, replica side) bool {
 	for _, other := range r.cfg.Pairs {
 		if other.Destination == pair.Destination {
 			r.fail(pos, fmt.Sprintf("two pairs write '%s': from '%s' and from '%s'", pair.Destination, other.Source, pair.Source),
 				"give each pair a destination of its own")
-			return
+			return false
 		}
 	}
 	if len(r.cfg.Pairs) > 0 && !replica.server.HasOrganizations {
 		r.fail(pos, "the replica has no organizations, so it cannot hold a second pair", "leave one pair, or remove replica_organizations false")
-		return
+		return false
 	}
 	if sameServer(primary.server, replica.server) && (pair.Source == pair.Destination || !replica.server.HasOrganizations) {
 		r.fail(pos, fmt.Sprintf("'%s' would be copied to itself: master and replica are the same server", pair.Source),
 			"write the URL of another server as replica, or another :destination")
-		return
+		return false
 	}
 	r.cfg.Pairs = append(r.cfg.Pairs, pair)
+	return true
 }

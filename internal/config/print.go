@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -40,15 +41,28 @@ func (c *Config) print(show func(row, node) node) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// printSetting prints one statement in a form that Ruby would read alike.
+// printSetting prints one statement in a form that Ruby would read alike; an
+// array of hashes, as organizations mostly is, with one on each line.
 func printSetting(r row, v node) string {
+	if items, ok := v.val.(list); ok && len(r.path) == 1 && slices.ContainsFunc(items, isHash) {
+		lines := make([]string, len(items))
+		for i, item := range items {
+			lines[i] = "  " + item.String() + ",\n"
+		}
+		return r.name() + " [\n" + strings.Join(lines, "") + "]"
+	}
 	if len(r.path) > 1 {
 		return r.name() + " = " + v.String()
 	}
-	if _, isHash := v.val.(hash); isHash {
+	if isHash(v) {
 		return r.name() + "(" + v.String() + ")"
 	}
 	return r.name() + " " + v.String()
+}
+
+func isHash(n node) bool {
+	_, ok := n.val.(hash)
+	return ok
 }
 
 // hide replaces the values of a hash.

@@ -14,8 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/chef-sync/chef-sync/internal/object"
 )
 
 // A setter reads the value of one setting into the configuration, or reports why
@@ -184,48 +182,6 @@ func logLevel(r *reader, name string, v node) {
 		// The four words are those that slog knows.
 		_ = r.cfg.LogLevel.UnmarshalText([]byte(word))
 	}
-}
-
-// kinds reads :all or an array of kinds, singular or plural. What has no place
-// without another kind needs that one in the array.
-func kinds(r *reader, name string, v node) {
-	all := object.DefaultKinds()
-	if s, ok := v.word(); ok && s == "all" {
-		r.cfg.Kinds = all
-		return
-	}
-	items, ok := v.val.(list)
-	if !ok || len(items) == 0 {
-		r.fail(v.pos, fmt.Sprintf("%s cannot be %v", name, v), "write :all, or an array of "+kindNames())
-		return
-	}
-	chosen := map[object.Kind]bool{}
-	for _, item := range items {
-		word, _ := item.word()
-		k, ok := kind(word)
-		if !ok {
-			r.fail(item.pos, fmt.Sprintf("%v is not a kind of object", item), "the kinds are "+kindNames())
-		}
-		chosen[k] = true
-	}
-	if chosen[object.KindDataBagItem] && !chosen[object.KindDataBag] {
-		r.fail(v.pos, "data bag items cannot be replicated without their bags", "add :data_bag")
-	}
-	r.cfg.Kinds = slices.DeleteFunc(all, func(k object.Kind) bool { return !chosen[k] })
-}
-
-// kind finds a kind by its name or its plural.
-func kind(word string) (object.Kind, bool) {
-	singular := strings.TrimSuffix(word, "s")
-	if stem, ok := strings.CutSuffix(word, "ies"); ok {
-		singular = stem + "y"
-	}
-	for _, k := range object.DefaultKinds() {
-		if string(k) == word || string(k) == singular {
-			return k, true
-		}
-	}
-	return "", false
 }
 
 // words reads a string or an array of strings, without surrounding spaces.

@@ -3,8 +3,6 @@ package config
 import (
 	"strings"
 	"time"
-
-	"github.com/chef-sync/chef-sync/internal/object"
 )
 
 // A Setting describes one setting of chef-sync.rb.
@@ -25,6 +23,10 @@ type Setting struct {
 
 	// Secret values are not printed by [Config.Ruby].
 	Secret bool
+
+	// PerPair settings may also stand in an entry of organizations, and then
+	// count for that pair.
+	PerPair bool
 }
 
 // Settings returns every setting, in the order of the documentation.
@@ -45,6 +47,8 @@ type row struct {
 	why    string // not empty: the setting means nothing here
 	open   bool   // a hash with keys of the writer's choice
 	secret bool
+
+	perPair bool // its setter reads into reader.into
 }
 
 func (r row) name() string { return joinPath(r.path) }
@@ -52,7 +56,7 @@ func (r row) name() string { return joinPath(r.path) }
 func (r row) setting() Setting {
 	s := Setting{
 		Name: r.name(), Default: lit(r.def).String(), Doc: r.doc,
-		Effective: r.why == "", Why: r.why, Secret: r.secret,
+		Effective: r.why == "", Why: r.why, Secret: r.secret, PerPair: r.perPair,
 	}
 	if s.Doc == "" {
 		s.Doc = "Accepted, without effect."
@@ -81,7 +85,7 @@ func p(path string) []string { return strings.Split(path, ".") }
 func table() []row {
 	var out []row
 	for _, part := range [][]row{pairRows(), serverRows("master", "primary"), serverRows("replica", "replica"),
-		replicationRows(), temporalRows(), clientRows(), feedServerRows(), originalRows()} {
+		scopeRows(), replicationRows(), temporalRows(), clientRows(), feedServerRows(), originalRows()} {
 		out = append(out, part...)
 	}
 	return out
@@ -99,7 +103,8 @@ func pairRows() []row {
 		{path: p("replica"), def: nil, set: anyText,
 			doc: "The URL of the replica server; unless set, 'https://127.0.0.1', the server on this host. With /organizations/ORG at the end, ORG is the destination of the pair."},
 		{path: p("organizations"), def: nil, set: anyPairs,
-			doc: "What is copied: an array of { :source => 'acme', :destination => 'acme-eu' }, or of names where both are the same."},
+			doc: "What is copied: an array of { :source => 'acme', :destination => 'acme-eu' }, or of names where both are the same. " +
+				"An entry may have keys of its own, which count for its pair before the settings of the same names: " + pairKeyNames() + "."},
 		{path: p("organization"), def: nil, set: anyPairs,
 			doc: "Another name of organizations."},
 		{path: p("bootstrap"), def: true, set: flag(func(r *reader) *bool { return &r.cfg.Bootstrap }),
@@ -151,14 +156,6 @@ func replicationRows() []row {
 			doc: "How often the listing feed compares contents rather than names; 0 does so at each poll."},
 		{path: p("feed"), def: symbol(FeedAuto), set: choice(func(r *reader) *string { return &r.cfg.Feed }, FeedAuto, FeedUpdatedSince, FeedListing),
 			doc: "How changes are found: :updated_since asks a feed server, :listing compares name lists and contents, :auto takes the first that works."},
-		{path: p("kinds"), def: symbol("all"), set: kinds,
-			doc: "What is replicated: :all, or an array of " + kindNames() + "."},
-		{path: p("extras"), def: string(ExtrasKeep), set: choice(func(r *reader) *Extras { return &r.cfg.Extras }, ExtrasKeep, ExtrasDelete),
-			doc: "What a full sync does with an object that only the replica has: 'keep' it and report it, or 'delete' it."},
-		{path: p("delete_limit.percent"), def: 10, set: number(func(r *reader) *int { return &r.cfg.DeleteLimit.Percent }, 0, 100),
-			doc: "A pair halts and asks before it deletes more than this share of a kind, if that is more than delete_limit['objects']."},
-		{path: p("delete_limit.objects"), def: 20, set: number(func(r *reader) *int { return &r.cfg.DeleteLimit.Objects }, 0, 1_000_000),
-			doc: "The number of deletes of a kind that never needs an operator's word."},
 		{path: p("parallel"), def: 4, set: number(func(r *reader) *int { return &r.cfg.Parallel }, 1, 8),
 			doc: "How many requests to one server run at a time, 1 to 8."},
 		{path: p("staging"), def: "", set: text(func(r *reader) *string { return &r.cfg.StagingURL }),
@@ -182,9 +179,4 @@ func temporalRows() []row {
 		{path: p("temporal.ui_port"), def: 8233, set: number(func(r *reader) *int { return &r.cfg.Temporal.UIPort }, 0, 65535),
 			doc: "The loopback port of its Web UI; 0 takes any free one."},
 	}
-}
-
-// kindNames lists the kinds as a file writes them.
-func kindNames() string {
-	return join(object.DefaultKinds(), func(k object.Kind) string { return ":" + string(k) })
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/chef-sync/chef-sync/internal/config"
 	"github.com/chef-sync/chef-sync/internal/feed"
 	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/plan"
 	"github.com/chef-sync/chef-sync/internal/replicate"
 	"github.com/chef-sync/chef-sync/internal/replicate/staging"
 )
@@ -82,16 +83,19 @@ func (c *Connector) Connect(_ context.Context, p object.Pair) (*activities.Conne
 
 // connection puts together what a pair needs.
 func (c *Connector) connection(p object.Pair, primary, replica *chef.Client) *activities.Connection {
+	set := c.cfg.Settings(p)
 	engine := &replicate.Engine{
 		Primary: primary, Replica: replica, Staging: c.staging,
-		Wanted: object.Scope{Kinds: c.cfg.Kinds}, Parallel: c.cfg.Parallel, Uploads: &c.uploads,
+		Wanted: set.Scope, Recreate: set.Thaw, Parallel: c.cfg.Parallel, Uploads: &c.uploads,
 	}
 	listing := &feed.Listing{
 		Primary: primary, Store: c.staging, Owner: "feed/" + p.Replica + "/" + p.Destination,
 		Scope: engine.Scope, DeepInterval: deepInterval(c.cfg.DeepInterval), Parallel: c.cfg.Parallel,
 	}
 	sequence := &feed.UpdatedSince{Primary: primary, Scope: engine.Scope}
-	conn := &activities.Connection{Engine: engine}
+	conn := &activities.Connection{
+		Engine: engine, DeleteLimit: deleteLimit(set.DeleteLimit), DeleteExtras: set.Extras == config.ExtrasDelete,
+	}
 	switch c.cfg.Feed {
 	case config.FeedListing:
 		conn.Feed = listing
@@ -101,6 +105,18 @@ func (c *Connector) connection(p object.Pair, primary, replica *chef.Client) *ac
 		conn.Feed = &feed.Auto{Sequence: sequence, Listing: listing}
 	}
 	return conn
+}
+
+// deleteLimit turns the configuration's none, which is 0, into the plan's.
+func deleteLimit(l config.DeleteLimit) plan.DeleteLimit {
+	out := plan.DeleteLimit{Percent: l.Percent, Objects: l.Objects}
+	if out.Percent == 0 {
+		out.Percent = plan.NoDeletes
+	}
+	if out.Objects == 0 {
+		out.Objects = plan.NoDeletes
+	}
+	return out
 }
 
 // deepInterval keeps the configuration's zero, which means at every poll, apart

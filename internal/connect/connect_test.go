@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/chefserver"
@@ -18,6 +20,7 @@ import (
 	"github.com/chef-sync/chef-sync/internal/connect"
 	"github.com/chef-sync/chef-sync/internal/feed"
 	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/plan"
 	"github.com/chef-sync/chef-sync/internal/replicate/staging"
 	"github.com/chef-sync/chef-sync/tests/harness"
 )
@@ -211,19 +214,55 @@ func TestFeeds(t *testing.T) {
 	}
 }
 
-// TestNoKindsMeansAll, for the feed as for the engine: a feed of no kinds would
-// be silent.
-func TestNoKindsMeansAll(t *testing.T) {
-	s := newSetup(t, "")
-	s.cfg.Kinds = nil
+// TestSettingsOfPairs: each pair is replicated as its entry says.
+func TestSettingsOfPairs(t *testing.T) {
+	s := newSetup(t, `nodes true
+extras 'delete'
+delete_limit['objects'] = 0
+organizations [
+  'acme',
+  { :source => 'acme', :destination => 'other', :kinds => [:role], :nodes => false, :exclude => ['/roles/x'],
+    :extras => :keep, :delete_limit => { :percent => 0, :objects => 3 }, :thaw => true },
+]`)
+	type settings struct {
+		Scope    string
+		Exclude  []string
+		Limit    plan.DeleteLimit
+		Extras   bool
+		Recreate bool
+	}
+	got := map[string]settings{}
+	for _, p := range s.cfg.Pairs {
+		c, err := s.conn.Connect(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scope := c.Engine.Wanted
+		got[p.Destination] = settings{object.Scope{Kinds: scope.Kinds}.String(), scope.Exclude, c.DeleteLimit, c.DeleteExtras, c.Engine.Recreate}
+	}
+	defaults := object.Scope{Kinds: append(object.DefaultKinds(), object.KindNode)}
+	want := map[string]settings{
+		"acme":  {Scope: defaults.String(), Limit: plan.DeleteLimit{Percent: 10, Objects: plan.NoDeletes}, Extras: true},
+		"other": {Scope: "role", Exclude: []string{"/roles/x"}, Limit: plan.DeleteLimit{Percent: plan.NoDeletes, Objects: 3}, Recreate: true},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+}
+
+// TestFeedLooksAtThePairsScope, as the engine does.
+func TestFeedLooksAtThePairsScope(t *testing.T) {
+	s := newSetup(t, "exclude '/roles/x'")
 	c := s.connect()
 	head, err := c.Feed.Head(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	harness.Write(t, s.primary.Client).Role("r", "1")
+	write := harness.Write(t, s.primary.Client)
+	write.Role("r", "1")
+	write.Role("x", "1")
 	page, err := c.Feed.Next(t.Context(), head, feed.NextOptions{})
-	if err != nil || len(page.Changes) != 1 {
-		t.Errorf("changes %v, %v; want the role", page.Changes, err)
+	if err != nil || len(page.Changes) != 1 || page.Changes[0].Ref != object.MustRef("/roles/r") {
+		t.Errorf("changes %v, %v; want the role that is not excluded", page.Changes, err)
 	}
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/config"
 	"github.com/chef-sync/chef-sync/internal/connect"
-	"github.com/chef-sync/chef-sync/internal/plan"
 	"github.com/chef-sync/chef-sync/internal/replicate/staging"
 	"github.com/chef-sync/chef-sync/internal/temporalserver"
 	"github.com/chef-sync/chef-sync/workflows"
@@ -157,19 +156,7 @@ func hostQueue(name string) (string, error) {
 func settings(o Options) activities.Settings {
 	s := o.Settings
 	s.PollInterval, s.PollHold = o.Config.PollInterval, o.Config.PollHold
-	s.DeleteLimit = plan.DeleteLimit{
-		Percent: limit(o.Config.DeleteLimit.Percent), Objects: limit(o.Config.DeleteLimit.Objects),
-	}
-	s.DeleteExtras = o.Config.Extras == config.ExtrasDelete
 	return s
-}
-
-// limit turns the configuration's none into the plan's.
-func limit(n int) int {
-	if n == 0 {
-		return plan.NoDeletes
-	}
-	return n
 }
 
 // purge removes staged data that nobody came back for.
