@@ -198,12 +198,14 @@ func (o *organization) administers(a *actor) bool {
 // adopt gives every member of the organization its own group, and takes it from
 // everybody else, after groups were restored from elsewhere. It holds both locks.
 func (o *organization) adopt(users map[string]*user) {
-	for name, u := range users {
-		switch {
-		case o.members[name]:
-			o.join(u)
-		case o.access.groups[u.id] != nil:
-			o.access.removeGroup(o.access.groups[u.id])
+	own := map[string]bool{}
+	for name := range o.members {
+		own[users[name].id] = true
+		o.join(users[name])
+	}
+	for name, g := range o.access.groups {
+		if g.hidden && !own[name] {
+			o.access.removeGroup(g)
 		}
 	}
 }
