@@ -25,6 +25,9 @@ type PollInput struct {
 	// Trouble is the key of the trouble that the workflow knows of; "" if none.
 	Trouble string `json:"trouble,omitempty"`
 
+	// Once asks for an answer also if nothing is new.
+	Once bool `json:"once,omitempty"`
+
 	// Deep asks the feed to look at contents too, if it does so only at times.
 	Deep bool `json:"deep,omitempty"`
 }
@@ -67,6 +70,9 @@ type PollResult struct {
 	Deletes     map[object.Kind]int `json:"deletes,omitempty"`
 	Totals      map[object.Kind]int `json:"totals,omitempty"`
 	DeleteLimit plan.DeleteLimit    `json:"delete_limit"`
+
+	// UpToDate says that nothing was new; only of a poll with Once.
+	UpToDate bool `json:"up_to_date,omitempty"`
 
 	// Reset says why everything has to be compared anew.
 	Reset string `json:"reset,omitempty"`

@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"internal/telemetry":              {},
 	"internal/temporalserver":         {},
 	"activities":                      {"internal/object", "internal/chef", "internal/plan", "internal/feed", "internal/replicate", "internal/replicate/staging"},
-	"workflows":                       {"activities", "internal/object", "internal/plan"},
+	"workflows":                       {"activities", "internal/object", "internal/plan", "internal/replicate"},
 	"internal/connect":                {"activities", "internal/object", "internal/chef", "internal/config", "internal/feed", "internal/plan", "internal/replicate", "internal/replicate/staging"},
 	"internal/daemon":                 {"activities", "workflows", "internal/config", "internal/connect", "internal/replicate/staging", "internal/temporalserver"},
 	"internal/ctl":                    {"activities", "workflows", "internal/object", "internal/config", "internal/connect"},

@@ -11,6 +11,7 @@ import (
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/plan"
+	"github.com/chef-sync/chef-sync/internal/replicate"
 )
 
 // errInterrupted ends a page that an operator stopped; it is taken again.
@@ -21,7 +22,7 @@ var errInterrupted = errors.New("interrupted")
 // the feed has then, is taken again: what is on the replica by then is equal
 // and is not written again.
 func (r *run) cycle(ctx workflow.Context, page activities.PollResult) {
-	if r.state.Cursor.IsZero() && r.state.Survey == nil && page.Identities != r.state.Identities {
+	if r.state.Cursor.IsZero() && r.state.Survey == nil && !page.Identities.SameServers(r.state.Identities) {
 		r.state.Unsynced = nil // deletes that were kept, of other servers
 	}
 	if page.From != nil { // to be asked for again if it is interrupted
@@ -66,14 +67,16 @@ func surveyID(before, after *activities.SurveyPlace) string {
 func (r *run) retry(ctx workflow.Context, due []Unsynced) {
 	pages, with := map[object.Ref]int64{}, map[object.Ref]int{}
 	changes := make([]object.Change, len(due))
-	items := 0
 	for i, u := range due {
 		changes[i] = object.Change{Action: u.Action, Ref: u.Ref}
 		pages[u.Ref], with[u.Ref] = u.Page, u.Along
-		items += u.Along
 	}
 	deletes := plan.CountDeletes(changes)
-	deletes[object.KindDataBagItem] += items
+	for _, u := range due {
+		if child, ok := u.Ref.Kind.Contains(); ok {
+			deletes[child] += u.Along
+		}
+	}
 	w := &work{run: r, page: r.state.Page, pages: pages, along: with, ids: r.state.Identities, guard: guard{
 		deletes: deletes, limit: r.state.DeleteLimit,
 	}}
@@ -125,7 +128,7 @@ type work struct {
 	run   *run
 	page  int64
 	pages map[object.Ref]int64 // of objects that are tried again
-	along map[object.Ref]int   // items that go with a data bag
+	along map[object.Ref]int   // how much goes with a data bag, policy or policy group
 	ids   object.Identities    // the servers that a retry is about; a page was asked for just now
 	guard guard
 
@@ -156,7 +159,7 @@ func (w *work) all(ctx workflow.Context, changes []object.Change) error {
 		w.postpone(deletes)
 		return nil
 	}
-	if err := w.approval(ctx, deletes); err != nil {
+	if approved, err := w.approval(ctx, deletes); err != nil || !approved {
 		return err
 	}
 	for _, b := range deletes {
@@ -266,9 +269,13 @@ func (w *work) record(b plan.Batch, got activities.FetchResult, done activities.
 		} else {
 			w.failed = true
 		}
-		s.park(Unsynced{
+		u := Unsynced{
 			Ref: f.Ref, Action: action, Reason: f.Reason, Hint: f.Hint, Page: w.pageOf(f.Ref), Along: w.along[f.Ref],
-		}, w.run.now(), w.run.opts)
+		}
+		if f.Again {
+			u.NextTry = w.run.now()
+		}
+		s.park(u, w.run.now(), w.run.opts)
 	}
 	for _, ref := range got.Gone {
 		bad[ref] = true
@@ -279,6 +286,7 @@ func (w *work) record(b plan.Batch, got activities.FetchResult, done activities.
 			s.synced(c.Ref)
 		}
 	}
+	s.Left = replicate.MergeLeft(s.Left, done.Left)
 	s.Counters.Created += int64(done.Created)
 	s.Counters.Updated += int64(done.Updated)
 	s.Counters.Deleted += int64(done.Deleted)

@@ -1,6 +1,10 @@
 package workflows
 
 import (
+	"cmp"
+	"hash/fnv"
+	"strconv"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/chef-sync/chef-sync/internal/object"
@@ -16,8 +20,8 @@ type guard struct {
 	survey          string // the full comparison that an approval covers; "" = this page
 }
 
-// along counts, by data bag, the deletes of items that [plan.Coalesce] left out
-// because they go with their bag.
+// along counts, by data bag, policy or policy group, the deletes that
+// [plan.Coalesce] left out because they go with it.
 func along(all, coalesced []object.Change) map[object.Ref]int {
 	seen := make(map[object.Ref]bool, len(all))
 	for _, c := range coalesced {
@@ -25,40 +29,77 @@ func along(all, coalesced []object.Change) map[object.Ref]int {
 	}
 	out := map[object.Ref]int{}
 	for _, c := range all {
-		if !seen[c.Ref] {
-			seen[c.Ref] = true
-			out[object.NewRef(object.KindDataBag, c.Ref.Name)]++
+		if seen[c.Ref] {
+			continue
+		}
+		seen[c.Ref] = true
+		if parent, ok := c.Ref.Parent(); ok {
+			out[parent]++
 		}
 	}
 	return out
 }
 
 // approval halts the pair if the deletes look like an accident, until an
-// operator approves them. Nothing has been deleted then.
-func (w *work) approval(ctx workflow.Context, batches []plan.Batch) error {
-	s := w.run.state
+// operator approves or drops them. Nothing has been deleted then. It returns
+// false if they are not to be made.
+func (w *work) approval(ctx workflow.Context, batches []plan.Batch) (bool, error) {
+	s, r := w.run.state, w.run
+	if w.guard.survey != "" && s.DroppedSurvey == w.guard.survey {
+		w.drop(batches)
+		return false, nil
+	}
 	excess := plan.Guard(w.weight(), w.guard.totals, w.guard.limit)
 	if len(excess) == 0 {
-		return nil
+		return true, nil
 	}
-	s.Halt = &Halt{Excess: excess, Sample: sample(batches)}
-	w.run.approved = false
-	defer func() { s.Halt = nil }()
-	for !w.run.approved {
-		w.run.show(ctx)
-		w.run.wait(ctx, 0, "halted")
+	s.Halt = &Halt{ID: haltID(batches, excess), Excess: excess, Sample: sample(batches)}
+	r.approved, r.dropped = false, false
+	defer func() { s.Halt, r.approved, r.dropped = nil, false, false }()
+	for !r.approved && !r.dropped {
+		r.show(ctx)
+		r.wait(ctx, 0, "halted")
 		if err := ctx.Err(); err != nil {
-			return err
+			return false, err
 		}
-		if w.run.halting() || !w.run.approved && workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			return errInterrupted // the next run asks again
+		decided := r.approved || r.dropped
+		if r.halting() || !decided && workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			return false, errInterrupted // the next run asks again
 		}
 	}
-	w.run.approved = false
-	if w.guard.survey != "" {
-		s.ApprovedSurvey = w.guard.survey
+	if r.dropped { // also if both were said: in doubt nothing is deleted
+		s.DroppedSurvey = cmp.Or(w.guard.survey, s.DroppedSurvey)
+		w.drop(batches)
+		return false, nil
 	}
-	return nil
+	s.ApprovedSurvey = cmp.Or(w.guard.survey, s.ApprovedSurvey)
+	return true, nil
+}
+
+// drop leaves on the replica what would have been deleted.
+func (w *work) drop(batches []plan.Batch) {
+	s := w.run.state
+	for _, b := range batches {
+		for _, c := range b.Changes {
+			s.synced(c.Ref)
+			s.Dropped += 1 + w.along[c.Ref]
+		}
+	}
+}
+
+// haltID names what a halted pair asks: which objects, and how many in all.
+func haltID(batches []plan.Batch, excess []plan.Excess) string {
+	h := fnv.New64a()
+	say := func(s string) { _, _ = h.Write([]byte(s + "\n")) }
+	for _, e := range excess {
+		say(e.String())
+	}
+	for _, b := range batches {
+		for _, c := range b.Changes {
+			say(c.Ref.Path())
+		}
+	}
+	return strconv.FormatUint(h.Sum64(), 16)
 }
 
 // weight counts the deletes that nobody has approved.

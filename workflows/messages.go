@@ -7,6 +7,7 @@ import (
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/plan"
+	"github.com/chef-sync/chef-sync/internal/replicate"
 )
 
 // The signals of a SyncWorkflow. Each takes a [Signal] or nothing at all, and
@@ -24,6 +25,17 @@ const (
 
 	// SignalApproveDeletes lets a halted pair delete what it wants to delete.
 	SignalApproveDeletes = "approve_deletes"
+
+	// SignalDropDeletes lets a halted pair go on without deleting what it wants to
+	// delete. The objects stay on the replica and count as extras.
+	SignalDropDeletes = "drop_deletes"
+
+	// SignalRepair has the objects of [Signal.Repair] tried again, as unsynced
+	// objects: a verification found them different.
+	SignalRepair = "repair"
+
+	// SignalVerified tells the pair how a verification ended.
+	SignalVerified = "verified"
 
 	// SignalForgetCursor compares everything anew.
 	SignalForgetCursor = "forget_cursor"
@@ -47,6 +59,25 @@ type Signal struct {
 	// worker side by side have no order of their own: with At, the later of a
 	// stop and a start counts, without it the stop. Zero means not known.
 	At time.Time `json:"at"`
+
+	// Halt is the [Halt.ID] that an approval, or drop, is about; one about another
+	// halt does nothing. "" is about whatever the pair asks now.
+	Halt string `json:"halt,omitempty"`
+
+	// Repair is what to try again; of [SignalRepair].
+	Repair []object.Change `json:"repair,omitempty"`
+
+	// Verified is the news of [SignalVerified].
+	Verified *Verified `json:"verified,omitempty"`
+}
+
+// Verified is how a verification ended.
+type Verified struct {
+	At       time.Time          `json:"at"`
+	Verdict  activities.Verdict `json:"verdict"`
+	Differ   int                `json:"differ"`             // objects that are not equal
+	Report   string             `json:"report,omitempty"`   // where the report is, on the host that wrote it
+	Workflow string             `json:"workflow,omitempty"` // the run of the verification
 }
 
 // UnmarshalJSON also takes a bare string as the reason, and anything else as
@@ -96,6 +127,12 @@ type Status struct {
 	// Halt is what a halted pair asks about; nil in any other mode.
 	Halt *Halt `json:"halt,omitempty"`
 
+	// Left is what the replica cannot hold of objects that count as copied.
+	Left []replicate.Left `json:"left,omitempty"`
+
+	// Verified is how the last verification ended; nil if there was none.
+	Verified *Verified `json:"verified,omitempty"`
+
 	Unsynced int    `json:"unsynced"`
 	Extras   int    `json:"extras"`           // objects that only the replica has, at the last full comparison
 	Reason   string `json:"reason,omitempty"` // of the mode, in words
@@ -135,7 +172,8 @@ type Unsynced struct {
 	Page     int64 `json:"page"`
 	FromPage int64 `json:"from_page,omitempty"`
 
-	// Along counts the items that are deleted with a data bag.
+	// Along counts what is deleted with a data bag, policy or policy group: its
+	// items, revisions or pointers.
 	Along int `json:"along,omitempty"`
 
 	FirstSeen time.Time `json:"first_seen"`
@@ -146,6 +184,9 @@ type Unsynced struct {
 
 // Halt is a pair that asks before it deletes.
 type Halt struct {
+	// ID names what is asked: the same deletes have the same ID.
+	ID string `json:"id"`
+
 	Excess []plan.Excess `json:"excess"`
 
 	// Sample are some of the objects.

@@ -31,6 +31,11 @@ type Options struct {
 	RetryFirst time.Duration `json:"retry_first,omitempty"`
 	RetryMost  time.Duration `json:"retry_most,omitempty"`
 
+	// Once ends the workflow when everything was compared and copied once, the
+	// feed has nothing new, and unsynced objects were tried a few times. Their list
+	// can still be queried then.
+	Once bool `json:"once,omitempty"`
+
 	// SearchAttributes says that the namespace has [SearchAttributes]. A
 	// workflow that set one which the namespace lacks would be stuck.
 	SearchAttributes bool `json:"search_attributes,omitempty"`
@@ -140,7 +145,7 @@ const staticDetails = `Signals, none of which needs input:
 
 - **stop** ends writing after the batch under way and keeps the cursor; **start** goes on from there
 - **sync_now** looks for changes at once and tries unsynced objects again
-- **approve_deletes** lets a halted pair delete what it asks about
+- **approve_deletes** lets a halted pair delete what it asks about, **drop_deletes** go on without
 - **forget_cursor** compares everything anew
 - **remove** ends this workflow; the replica keeps its objects
 

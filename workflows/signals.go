@@ -18,6 +18,9 @@ var messages = []message{
 	{SignalStop, "Stop after the batch under way and keep the cursor. Needs no input.", (*run).onStop},
 	{SignalSyncNow, "Poll now, contents too, and retry unsynced objects. Needs no input.", (*run).onSyncNow},
 	{SignalApproveDeletes, "Let a halted pair delete what it asks to delete. Needs no input.", (*run).onApprove},
+	{SignalDropDeletes, "Let a halted pair go on without deleting what it asks about. Needs no input.", (*run).onDrop},
+	{SignalRepair, "Try again what a verification found different; sent by it.", (*run).onRepair},
+	{SignalVerified, "How a verification ended; sent by it.", (*run).onVerified},
 	{SignalForgetCursor, "Compare everything anew. Needs no input.", (*run).onForget},
 	{SignalRemove, "End this workflow; the replica keeps its objects. Needs no input.", (*run).onRemove},
 }
@@ -80,9 +83,32 @@ func (r *run) onSyncNow(Signal) {
 	}
 }
 
-func (r *run) onApprove(Signal) {
-	if r.state.Halt != nil {
+func (r *run) onApprove(s Signal) {
+	if r.meant(s) {
 		r.approved = true
+	}
+}
+
+func (r *run) onDrop(s Signal) {
+	if r.meant(s) {
+		r.dropped = true
+	}
+}
+
+// meant reports whether the pair is halted over what an operator has seen.
+func (r *run) meant(s Signal) bool {
+	return r.state.Halt != nil && (s.Halt == "" || s.Halt == r.state.Halt.ID)
+}
+
+func (r *run) onRepair(s Signal) {
+	for _, c := range s.Repair {
+		r.state.repair(c, r.now(), r.opts)
+	}
+}
+
+func (r *run) onVerified(s Signal) {
+	if s.Verified != nil {
+		r.state.Verified = s.Verified
 	}
 }
 

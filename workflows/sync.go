@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/chef-sync/chef-sync/activities"
+	"github.com/chef-sync/chef-sync/internal/object"
 )
 
 // SyncWorkflow keeps one organization on the replica equal to one on the
@@ -39,8 +40,8 @@ type run struct {
 	sitting bool
 
 	// What signals asked for and the loop has not acted on yet.
-	approved, forget, removed bool
-	forgetReason              string
+	approved, dropped, forget, removed bool
+	forgetReason                       string
 
 	stopHandled, startHandled time.Time // see onStop
 
@@ -81,7 +82,7 @@ func (r *run) run(ctx workflow.Context) error {
 		r.obey()
 		r.show(ctx)
 		switch {
-		case r.removed:
+		case r.removed, r.doneOnce():
 			return nil
 		case workflow.GetInfo(ctx).GetContinueAsNewSuggested():
 			return r.continueAsNew(ctx)
@@ -94,6 +95,11 @@ func (r *run) run(ctx workflow.Context) error {
 			r.turn(ctx)
 		}
 	}
+}
+
+// doneOnce reports whether a pair that runs once has done so.
+func (r *run) doneOnce() bool {
+	return r.opts.Once && r.state.CaughtUp && !r.state.Stopped && !r.sitting && !r.state.triesLeft()
 }
 
 // obey acts on what signals asked for.
@@ -114,6 +120,10 @@ func (r *run) turn(ctx workflow.Context) {
 		r.retry(ctx, due)
 		return
 	}
+	if r.state.CaughtUp && r.state.Trouble == nil { // and objects are to be tried again
+		r.wait(ctx, max(r.state.nextTry(r.now()).Sub(r.now()), time.Millisecond), "retry unsynced objects")
+		return
+	}
 	page, err := r.poll(ctx)
 	switch {
 	case err != nil:
@@ -126,14 +136,16 @@ func (r *run) turn(ctx workflow.Context) {
 			r.wait(ctx, r.opts.RetryFirst, "another trouble so soon")
 		}
 	case page.Reset != "":
-		r.reset(ctx, page.Reset)
+		r.reset(ctx, page.Reset, page.Identities)
 	default:
 		r.state.Deep = false
 		if r.state.TroubleCount == 0 {
 			r.state.Trouble = nil
 		}
 		r.show(ctx)
-		r.cycle(ctx, page)
+		if r.state.CaughtUp = page.UpToDate; !page.UpToDate {
+			r.cycle(ctx, page)
+		}
 	}
 }
 
@@ -142,9 +154,13 @@ func (r *run) turn(ctx workflow.Context) {
 const calm = 5 * time.Minute
 
 // reset begins a full comparison.
-func (r *run) reset(ctx workflow.Context, why string) {
+func (r *run) reset(ctx workflow.Context, why string, ids object.Identities) {
 	r.log.Info("full comparison", "org", r.in.Pair.Destination, "why", why)
-	r.state.restart(why)
+	if ids != (object.Identities{}) && ids.SameServers(r.state.Identities) {
+		r.state.compareAgain(why)
+	} else {
+		r.state.restart(why)
+	}
 	r.state.Trouble = nil
 	last := r.state.LastReset
 	r.state.LastReset = r.now()
@@ -159,7 +175,7 @@ func (r *run) reset(ctx workflow.Context, why string) {
 func (r *run) poll(ctx workflow.Context) (activities.PollResult, error) {
 	in := activities.PollInput{
 		Pair: r.in.Pair, Cursor: r.state.Cursor, Survey: r.state.Survey,
-		Identities: r.state.Identities, Deep: r.state.Deep,
+		Identities: r.state.Identities, Deep: r.state.Deep, Once: r.opts.Once,
 	}
 	if r.state.Trouble != nil {
 		in.Trouble = r.state.Trouble.Key

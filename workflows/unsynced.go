@@ -1,0 +1,200 @@
+package workflows
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/chef-sync/chef-sync/activities"
+	"github.com/chef-sync/chef-sync/internal/object"
+)
+
+// find returns the place of ref in Unsynced, and whether it is there.
+func (s *State) find(ref object.Ref) (int, bool) {
+	return slices.BinarySearchFunc(s.Unsynced, ref, func(u Unsynced, r object.Ref) int { return u.Ref.Compare(r) })
+}
+
+// synced takes ref off the list of unsynced objects.
+func (s *State) synced(ref object.Ref) {
+	if i, ok := s.find(ref); ok {
+		s.Unsynced = slices.Delete(s.Unsynced, i, i+1)
+	}
+}
+
+// undelete takes the delete of an object that is on the primary again off the
+// list.
+func (s *State) undelete(ref object.Ref) {
+	if i, ok := s.find(ref); ok && s.Unsynced[i].Action == object.ActionDelete {
+		s.Unsynced = slices.Delete(s.Unsynced, i, i+1)
+	}
+}
+
+// repair puts an object on the list that is to be tried at once.
+func (s *State) repair(c object.Change, now time.Time, o Options) {
+	if !c.Ref.Kind.Valid() {
+		return
+	}
+	if c.Action != object.ActionDelete {
+		c.Action = object.ActionUpdate
+	}
+	if i, known := s.find(c.Ref); known {
+		s.Unsynced[i].NextTry = now
+		return
+	}
+	s.park(Unsynced{
+		Ref: c.Ref, Action: c.Action, Page: s.Page, NextTry: now,
+		Reason: "a verification found it different from the primary's",
+	}, now, o)
+}
+
+// triesLeft reports whether a pair that runs once should try unsynced objects
+// again before it ends.
+func (s *State) triesLeft() bool {
+	return slices.ContainsFunc(s.Unsynced, func(u Unsynced) bool {
+		return u.Waits && s.released(u) || !u.Waits && u.Attempts < triesOnce
+	})
+}
+
+// triesOnce is how often a pair that runs once tries each object.
+const triesOnce = 3
+
+// repark notes that objects could not even be tried again.
+func (s *State) repark(due []Unsynced, t activities.Trouble, now time.Time, o Options) {
+	for _, u := range due {
+		i, ok := s.find(u.Ref)
+		if !ok || s.Unsynced[i].NextTry.After(now) && !s.Unsynced[i].Waits {
+			continue // was tried
+		}
+		u.Waits, u.Reason, u.Hint, u.NextTry = false, t.Message, t.Hint, time.Time{}
+		s.park(u, now, o)
+	}
+}
+
+// park puts an object on the list of unsynced objects, or notes another failure
+// of one that is there. The first failure since an object changed is tried
+// again soon, later ones ever more rarely, unless u names the time.
+func (s *State) park(u Unsynced, now time.Time, o Options) {
+	i, known := s.find(u.Ref)
+	u.FirstSeen, u.LastSeen, u.Attempts = now, now, 1
+	if known {
+		old := s.Unsynced[i]
+		u.FirstSeen = old.FirstSeen
+		if old.Action != object.ActionDelete { // deletes may wait for it since then
+			u.FromPage = cmp.Or(old.FromPage, old.Page)
+		}
+		if old.Action == u.Action && old.Page == u.Page && !u.Waits {
+			u.Attempts = old.Attempts + 1
+		}
+	}
+	if u.NextTry.IsZero() {
+		u.NextTry = now.Add(backoff(u.Attempts, o.RetryFirst, o.RetryMost))
+	}
+	u.Reason, u.Hint = fit(u.Reason), fit(u.Hint)
+	if known {
+		s.Unsynced[i] = u
+		return
+	}
+	if len(s.Unsynced) >= o.MaxUnsynced {
+		if s.CompareAt.IsZero() {
+			s.CompareAt = now.Add(o.RetryMost / 6) // what is forgotten here is found again there
+		}
+		if u.Action != object.ActionDelete || !s.dropWrite() { // but not deletes
+			return
+		}
+		i, _ = s.find(u.Ref)
+	}
+	s.Unsynced = slices.Insert(s.Unsynced, i, u)
+}
+
+// dropWrite takes any write off the list, and reports whether there was one.
+func (s *State) dropWrite() bool {
+	for i, u := range slices.Backward(s.Unsynced) {
+		if u.Action != object.ActionDelete {
+			s.Unsynced = slices.Delete(s.Unsynced, i, i+1)
+			return true
+		}
+	}
+	return false
+}
+
+// mostText is the most bytes of JSON that the reason or hint of an unsynced object
+// takes: the whole list has to fit a payload of Temporal's, 2 MiB. One that is
+// all brackets would take six times its length.
+const mostText = 500
+
+func fit(text string) string {
+	for jsonLength(text) > mostText {
+		text = strings.ToValidUTF8(text[:len(text)/2], "") + "…"
+	}
+	return text
+}
+
+// jsonLength is the most bytes that a text takes as JSON: six for what may be
+// escaped. encoding/json itself would do, but workflowcheck cannot vouch for it.
+func jsonLength(text string) int {
+	n := 2
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < 0x20 || c >= 0x80 || c == '<' || c == '>' || c == '&' || c == '"' || c == '\\':
+			n += 6
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+func backoff(n int, first, most time.Duration) time.Duration {
+	d := first
+	for range min(n, 32) - 1 {
+		if d >= most/2 {
+			return most
+		}
+		d *= 2
+	}
+	return min(d, most)
+}
+
+// due returns the changes that have to be tried again now, with the page that
+// each came in.
+func (s *State) due(now time.Time) []Unsynced {
+	var out []Unsynced
+	for _, u := range s.Unsynced {
+		if u.Waits {
+			if s.released(u) {
+				out = append(out, u)
+			}
+		} else if !u.NextTry.After(now) {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// nextTry returns when the next unsynced object, or the full comparison after an
+// overflow, is due; zero if never.
+func (s *State) nextTry(now time.Time) time.Time {
+	next := s.CompareAt
+	for _, u := range s.Unsynced {
+		at := u.NextTry
+		if u.Waits {
+			if !s.released(u) {
+				continue
+			}
+			at = now
+		}
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	return next
+}
+
+// released reports whether a delete that waits need not wait any more: no write
+// of its page is left, and everything that there is to write is known.
+func (s *State) released(d Unsynced) bool {
+	return s.CompareAt.IsZero() && !s.comparing() && !slices.ContainsFunc(s.Unsynced, func(u Unsynced) bool {
+		return u.Action != object.ActionDelete && cmp.Or(u.FromPage, u.Page) <= d.Page && d.Page <= u.Page
+	})
+}
