@@ -16,13 +16,13 @@
 // line, its column and what to write instead. Settings of the original that mean
 // nothing here are accepted; each one that a file sets is a [Notice].
 //
-// One table, in settings.go, holds every setting with its default, its meaning
+// One table, in settings*.go, holds every setting with its default, its meaning
 // and the code that reads it. [Settings] returns it for the documentation.
 //
 // How a file is read:
 //
 //	source -> tokens -> statements -> literals -> settings -> Config
-//	          lex.go    split.go      grammar.go  assign.go   finish.go, pairs.go
+//	          lex.go    split.go      grammar.go  assign.go   finish.go, pairs.go, entry.go
 //
 // The package reads the one file it is given. It opens no key, resolves no host,
 // and knows no flags and no environment; those override the Config elsewhere.
