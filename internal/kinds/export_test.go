@@ -1,0 +1,4 @@
+package kinds
+
+// FileName is for tests.
+var FileName = fileName
