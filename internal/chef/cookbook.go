@@ -80,22 +80,26 @@ func compareVersions(a, b string) int {
 // has it; [IsNotFound] if there is none. The URLs of its files last for hours,
 // mostly: see [ErrURLExpired].
 func (c *Client) GetCookbook(ctx context.Context, name, version string) (*Manifest, error) {
-	body, err := c.get(ctx, "cookbooks", name, version)
+	return c.getManifest(ctx, "cookbooks", name, version)
+}
+
+// getManifest reads the manifest at a path.
+func (c *Client) getManifest(ctx context.Context, names ...string) (*Manifest, error) {
+	body, err := c.get(ctx, names...)
 	if err != nil {
 		return nil, err
 	}
 	var m Manifest
 	switch err := json.Unmarshal(body, &m); {
 	case errors.Is(err, ErrManifest):
-		return nil, fmt.Errorf("GET /cookbooks/%s/%s: %w", name, version, err)
+		return nil, fmt.Errorf("GET /%s: %w", strings.Join(names, "/"), err)
 	case err != nil:
-		return nil, c.unexpected(http.MethodGet, "JSON that is not a manifest", "cookbooks", name, version)
+		return nil, c.unexpected(http.MethodGet, "JSON that is not a manifest", names...)
 	}
 	if v := c.apiVersion.Load(); m.segmented && v >= 2 {
 		// Versions 0 and 1 leave out files, so this manifest may be incomplete.
 		return nil, c.unexpected(http.MethodGet,
-			"the manifest of an older API version than was asked for (does a proxy take out X-Ops-Server-API-Version?)",
-			"cookbooks", name, version)
+			"the manifest of an older API version than was asked for (does a proxy take out X-Ops-Server-API-Version?)", names...)
 	}
 	return &m, nil
 }
@@ -129,12 +133,7 @@ func (c *Client) PutCookbook(ctx context.Context, m *Manifest, o PutCookbookOpti
 	r := &request{
 		method: http.MethodPut,
 		path:   c.orgPath(path),
-		encode: func(apiVersion int) (any, error) {
-			if apiVersion < 2 {
-				return m.segmentForm()
-			}
-			return m.MarshalJSON()
-		},
+		encode: m.encodeFor,
 	}
 	if o.Force {
 		r.query = url.Values{"force": {"true"}}

@@ -22,10 +22,10 @@ var segments = []string{
 // rootSegment holds the files that are in no folder.
 const rootSegment = "root_files"
 
-// A Manifest describes one version of a cookbook: its metadata and which files
-// it has, by checksum. It keeps every key as raw JSON, also those it does not
+// A Manifest describes one version of a cookbook, or one cookbook artifact: its
+// metadata and which files it has, by checksum. It keeps every key as raw JSON, also those it does not
 // know, and numbers of any size. The zero Manifest is empty; one comes from
-// [Client.GetCookbook] or from JSON.
+// [Client.GetCookbook], [Client.GetArtifact] or from JSON.
 //
 // json.Unmarshal reads both forms that servers use, that of API version 2
 // (all_files) and that of versions 0 and 1 (nine arrays, "segments").
@@ -174,6 +174,14 @@ func (m *Manifest) MarshalJSON() ([]byte, error) {
 	return encodeJSON(keys)
 }
 
+// encodeFor writes the form of an API version.
+func (m *Manifest) encodeFor(apiVersion int) (any, error) {
+	if apiVersion < 2 {
+		return m.segmentForm()
+	}
+	return m.MarshalJSON()
+}
+
 // segmentForm is the form of API versions 0 and 1. It fails with
 // [ErrDropsFiles], naming the files, if some have no place in it: a server would
 // take the manifest and lose them.
@@ -256,8 +264,15 @@ func (m *Manifest) CookbookName() string {
 		return name
 	}
 	name := stringAt(m.keys, "name")
+	if m.Identifier() != "" {
+		return name // an artifact is called like its cookbook, be it a-1.0
+	}
 	return strings.TrimSuffix(name, "-"+m.Version())
 }
+
+// Identifier returns the identifier of a cookbook artifact; "" if the manifest is
+// that of a cookbook version.
+func (m *Manifest) Identifier() string { return stringAt(m.keys, "identifier") }
 
 // Version returns the version as it is stored, which may be shorter than what
 // lists say: "1.0" is listed as 1.0.0.
@@ -316,12 +331,18 @@ func (m *Manifest) Checksums() []string {
 // Content returns what makes two copies of a cookbook version equal, as JSON to
 // be compared by value: {"frozen?":…, "metadata":…, "files":[{"path",
 // "specificity", "checksum"}…]}, the files sorted and each once. Names of files
-// are not in it, since servers change them.
+// are not in it, since servers change them. Of a cookbook artifact also "name",
+// "identifier" and "version" are.
 func (m *Manifest) Content() (json.RawMessage, error) {
 	type file struct {
 		Path        string `json:"path"`
 		Specificity string `json:"specificity"`
 		Checksum    string `json:"checksum"`
+	}
+	type artifact struct {
+		Name       string `json:"name"`
+		Identifier string `json:"identifier"`
+		Version    string `json:"version"`
 	}
 	files := make([]file, 0, len(m.files))
 	for _, f := range m.files {
@@ -334,9 +355,14 @@ func (m *Manifest) Content() (json.RawMessage, error) {
 	if metadata == nil {
 		metadata = json.RawMessage("null")
 	}
+	var of *artifact
+	if id := m.Identifier(); id != "" {
+		of = &artifact{m.CookbookName(), id, stringAt(m.keys, "version")}
+	}
 	return encodeJSON(struct {
+		*artifact
 		Frozen   bool            `json:"frozen?"`
 		Metadata json.RawMessage `json:"metadata"`
 		Files    []file          `json:"files"`
-	}{m.Frozen(), metadata, slices.Compact(files)})
+	}{of, m.Frozen(), metadata, slices.Compact(files)})
 }

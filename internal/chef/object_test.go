@@ -19,6 +19,10 @@ func lists(c *Client, t *testing.T) map[string]func() (any, error) {
 		"data bags":      func() (any, error) { return c.ListDataBags(ctx) },
 		"data bag items": func() (any, error) { return c.ListDataBagItems(ctx, "b") },
 		"cookbooks":      func() (any, error) { return c.ListCookbooks(ctx) },
+		"nodes":          func() (any, error) { return c.ListNodes(ctx) },
+		"artifacts":      func() (any, error) { return c.ListArtifacts(ctx) },
+		"policies":       func() (any, error) { return c.ListPolicies(ctx) },
+		"policy groups":  func() (any, error) { return c.ListPolicyGroups(ctx) },
 	}
 }
 
@@ -39,6 +43,7 @@ func TestNoDoubtfulList(t *testing.T) {
 		"cut short":        says(200, `{"a":"https://chef/a","b`),
 		"two texts":        says(200, `{}{}`),
 		"absent":           says(404, "<html></html>"),
+		"absent, empty":    says(404, ""),
 	} {
 		c := testClient(t, answer, noRetries)
 		for list, read := range lists(c, t) {
@@ -65,14 +70,23 @@ func TestLists(t *testing.T) {
 		case "/organizations/acme/cookbooks?num_versions=all":
 			says(200, `{"b":{"url":"u","versions":[{"version":"1.10.0","url":"u"},{"version":"1.9.0","url":"u"}]},
 				"a":{"url":"u","versions":[{"version":"9223372036854775807.0.0","url":"u"},{"version":"2.0.0"}]},"none":{"versions":[]}}`)(w, r)
+		case "/organizations/acme/cookbook_artifacts":
+			says(200, `{"b":{"url":"u","versions":[{"identifier":"2","url":"u"},{"identifier":"1"}]},"a":{"versions":[{"identifier":"3"}]},"none":{"versions":[]}}`)(w, r)
+		case "/organizations/acme/policies":
+			says(200, `{"b":{"uri":"https://chef/b","revisions":{"2":{},"1":{}}},"none":{"uri":"/none","revisions":{}}}`)(w, r)
+		case "/organizations/acme/policy_groups":
+			says(200, `{"dev":{"uri":"https://chef/dev","policies":{"b":{"revision_id":"2"}}},"none":{"uri":"/none"},"empty":{"uri":"/empty","policies":{}}}`)(w, r)
 		default:
 			says(200, `{"b":"https://chef/b","a":"https://chef/a"}`)(w, r)
 		}
 	})
 	want := map[string]any{
 		"roles": []string{"a", "b"}, "data bags": []string{"a", "b"}, "data bag items": []string{"a", "b"},
-		"environments": []string{"dev", "prod"},
-		"cookbooks":    []CookbookVersion{{"a", "2.0.0"}, {"a", "9223372036854775807.0.0"}, {"b", "1.9.0"}, {"b", "1.10.0"}},
+		"environments": []string{"dev", "prod"}, "nodes": []string{"a", "b"},
+		"artifacts":     []ArtifactVersion{{"a", "3"}, {"b", "1"}, {"b", "2"}},
+		"policies":      map[string][]string{"b": {"1", "2"}, "none": nil},
+		"policy groups": map[string]map[string]string{"dev": {"b": "2"}, "none": {}, "empty": {}},
+		"cookbooks":     []CookbookVersion{{"a", "2.0.0"}, {"a", "9223372036854775807.0.0"}, {"b", "1.9.0"}, {"b", "1.10.0"}},
 	}
 	for name, read := range lists(c, t) {
 		got, err := read()
@@ -87,7 +101,7 @@ func TestLists(t *testing.T) {
 	for name, read := range lists(empty, t) {
 		got, err := read()
 		text, _ := json.Marshal(got)
-		if err != nil || string(text) != "[]" && string(text) != "null" {
+		if err != nil || string(text) != "[]" && string(text) != "{}" && string(text) != "null" {
 			t.Errorf("empty list of %s: got %s, %v", name, text, err)
 		}
 	}
@@ -133,6 +147,16 @@ func TestObjectRequests(t *testing.T) {
 		{func() error { return c.CreateEnvironment(ctx, body) }, wire{"POST", acme + "/environments", string(body)}},
 		{func() error { return c.UpdateEnvironment(ctx, "web", body) }, wire{"PUT", acme + "/environments/web", string(body)}},
 		{func() error { return c.DeleteEnvironment(ctx, "web") }, wire{"DELETE", acme + "/environments/web", ""}},
+		{func() error { return c.CreateNode(ctx, body) }, wire{"POST", acme + "/nodes", string(body)}},
+		{func() error { return c.UpdateNode(ctx, "web", body) }, wire{"PUT", acme + "/nodes/web", string(body)}},
+		{func() error { return c.DeleteNode(ctx, "web") }, wire{"DELETE", acme + "/nodes/web", ""}},
+		{func() error { return c.CreatePolicyRevision(ctx, "web", body) }, wire{"POST", acme + "/policies/web/revisions", string(body)}},
+		{func() error { return c.DeletePolicyRevision(ctx, "web", "1") }, wire{"DELETE", acme + "/policies/web/revisions/1", ""}},
+		{func() error { return c.DeletePolicy(ctx, "web") }, wire{"DELETE", acme + "/policies/web", ""}},
+		{func() error { return c.PutPointer(ctx, "dev", "web", body) }, wire{"PUT", acme + "/policy_groups/dev/policies/web", string(body)}},
+		{func() error { return c.DeletePointer(ctx, "dev", "web") }, wire{"DELETE", acme + "/policy_groups/dev/policies/web", ""}},
+		{func() error { return c.DeletePolicyGroup(ctx, "dev") }, wire{"DELETE", acme + "/policy_groups/dev", ""}},
+		{func() error { return c.DeleteArtifact(ctx, "nginx", "1a") }, wire{"DELETE", acme + "/cookbook_artifacts/nginx/1a", ""}},
 		{func() error { return c.CreateDataBag(ctx, "users") }, wire{"POST", acme + "/data", `{"name":"users"}`}},
 		{func() error { return c.DeleteDataBag(ctx, "users") }, wire{"DELETE", acme + "/data/users", ""}},
 		{func() error { return c.CreateDataBagItem(ctx, "users", "alice", item) }, wire{"POST", acme + "/data/users", wrapped}},
@@ -156,6 +180,11 @@ func TestObjectRequests(t *testing.T) {
 		"item under another id":          c.UpdateDataBagItem(ctx, "users", "bob", item),
 		"item that is a list":            c.CreateDataBagItem(ctx, "users", "bob", json.RawMessage(`[]`)),
 		"bag without name":               c.CreateDataBag(ctx, ""),
+		"node under another name":        c.UpdateNode(ctx, "db", body),
+		"revision of another policy":     c.CreatePolicyRevision(ctx, "db", body),
+		"pointer to another policy":      c.PutPointer(ctx, "dev", "db", body),
+		"revision that is a list":        c.CreatePolicyRevision(ctx, "db", json.RawMessage(`[]`)),
+		"pointer of no group":            c.PutPointer(ctx, "", "web", body),
 	} {
 		if !errors.Is(err, ErrInvalid) || Classify(err) != ClassObject {
 			t.Errorf("%s: got %v, want ErrInvalid", what, err)

@@ -67,7 +67,7 @@ func objectReason(status int, text string) error {
 	switch {
 	case status == http.StatusBadRequest && isIncomplete(text):
 		return ErrMissingFiles
-	case status == http.StatusConflict && strings.Contains(text, "frozen"):
+	case status == http.StatusConflict && strings.Contains(text, " frozen"): // no name begins with a space
 		return ErrFrozen
 	}
 	return nil
@@ -127,7 +127,7 @@ func (c *Client) refusedNotFound(e *APIError, r *request, text string, form answ
 		e.Hint = fmt.Sprintf("create the organization %q on the server, or correct its name", c.organization)
 	case form == formJSON && isChefError(body):
 		e.class = ClassObject
-	case r.route == "policies" || r.route == "policy_groups":
+	case (form == formMarkup || form == formEmpty) && inPolicies(r.path):
 		// erchef itself answers so for an absent policy, revision or group.
 		e.class = ClassObject
 	default:

@@ -17,10 +17,7 @@ var routes = map[string]bool{
 // routeOf returns the kind of thing that an escaped path, from the server's
 // root, is about.
 func routeOf(path string) string {
-	words := strings.Split(strings.Trim(path, "/"), "/")
-	if words[0] == "organizations" && len(words) > 2 {
-		words = words[2:]
-	}
+	words := wordsOf(path)
 	switch {
 	case words[len(words)-1] == "_acl" || len(words) > 1 && words[len(words)-2] == "_acl":
 		return "acls"
@@ -28,4 +25,21 @@ func routeOf(path string) string {
 		return words[0]
 	}
 	return "other"
+}
+
+// wordsOf returns the words of an escaped path below the organization.
+func wordsOf(path string) []string {
+	words := strings.Split(strings.Trim(path, "/"), "/")
+	if words[0] == "organizations" && len(words) > 2 {
+		words = words[2:]
+	}
+	return words
+}
+
+// inPolicies reports whether a path is one of something below /policies or
+// /policy_groups: not one of these lists, which every server that has policies
+// has.
+func inPolicies(path string) bool {
+	words := wordsOf(path)
+	return len(words) > 1 && (words[0] == "policies" || words[0] == "policy_groups")
 }
