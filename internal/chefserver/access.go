@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -123,26 +122,17 @@ func (x *access) in(actor, name string) bool {
 	return g != nil && x.groupsOf(actor)[g.id]
 }
 
-// aclOf returns the ACL of the thing at path. Something that nobody claimed has
-// its container's.
-func (x *access) aclOf(path string) *acl {
-	if l := x.acls[path]; l != nil {
-		return l
-	}
-	container, _, _ := strings.Cut(path[1:], "/")
-	if l := x.acls["/containers/"+container]; l != nil {
-		return l
-	}
-	return &acl{}
-}
-
 // allows reports whether the actor has a permission on the thing at path. The
 // superuser has every permission, whatever the ACLs say.
 func (x *access) allows(a *actor, v verb, path string) bool {
 	if a.superuser {
 		return true
 	}
-	e := x.aclOf(path).of(v)
+	l := x.acls[path]
+	if l == nil {
+		return false // A container that was deleted.
+	}
+	e := l.of(v)
 	if slices.Contains(e.actors, a.id) {
 		return true
 	}
