@@ -38,7 +38,7 @@ func (c *Client) refused(r *request, status int, h http.Header, body []byte) *AP
 	case status == http.StatusUnauthorized:
 		c.refusedSignature(e, text, h)
 	case status == http.StatusForbidden:
-		c.refusedPermission(e, text, form, h)
+		c.refusedPermission(e, r, text, form, h)
 	case status == http.StatusNotFound:
 		c.refusedNotFound(e, r, text, form, body)
 	case status == http.StatusNotAcceptable:
@@ -98,7 +98,10 @@ func (c *Client) refusedSignature(e *APIError, text string, h http.Header) {
 	}
 }
 
-func (c *Client) refusedPermission(e *APIError, text string, form answerForm, h http.Header) {
+// refusedPermission tells the license, the membership and a proxy from a
+// permission on one object. erchef refuses an ACL without a word.
+// Source: oc_chef_wm_acl, https://github.com/chef/chef-server
+func (c *Client) refusedPermission(e *APIError, r *request, text string, form answerForm, h http.Header) {
 	switch {
 	case strings.Contains(text, "invalid-license"):
 		e.class, e.Err = ClassPair, ErrLicense
@@ -109,6 +112,9 @@ func (c *Client) refusedPermission(e *APIError, text string, form answerForm, h 
 	case strings.Contains(text, "not associated with organization"):
 		e.class, e.Err = ClassPair, ErrNotMember
 		e.Hint = fmt.Sprintf("add the user: chef-server-ctl org-user-add %s %s", c.organization, c.User())
+	case form == formEmpty && r.route == "acls":
+		e.class, e.Message = ClassObject, "missing grant permission (an empty answer)"
+		e.Hint = fmt.Sprintf("give user %q the permission to grant on this object, or make it an admin of the organization", c.User())
 	case form != formJSON:
 		e.class, e.Err = ClassPair, ErrNotChef
 		e.Hint = "a proxy or an address ban of the server's nginx answered, not the Chef API"
