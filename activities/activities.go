@@ -42,7 +42,15 @@ type Activities struct {
 
 	Settings Settings
 
+	// Version is that of chef-sync, for reports.
+	Version string
+
 	polls sync.Map // the latest *poll by pair
+
+	checks struct {
+		mu sync.Mutex
+		of map[object.Pair]verification
+	}
 }
 
 // Settings are what an operator may tune; a zero field means its default.
@@ -50,6 +58,9 @@ type Settings struct {
 	PollInterval time.Duration // between two polls; default 10 s
 	PollHold     time.Duration // how long one Poll keeps polling before it waits; default 0
 	PageLimit    int           // most changes in a page; default 1,000
+
+	// ReportDir is where verifications write their reports; "" = nowhere.
+	ReportDir string
 
 	// Outage is the waiting while a server is down, Refused while one refuses
 	// us; the latter needs a person.

@@ -10,6 +10,10 @@ const (
 	NamePoll  = "Poll"
 	NameFetch = "Fetch"
 	NameApply = "Apply"
+
+	NameVerifyList   = "VerifyList"
+	NameVerify       = "Verify"
+	NameVerifyReport = "VerifyReport"
 )
 
 // Register registers all activities.
@@ -17,4 +21,7 @@ func Register(r worker.ActivityRegistry, a *Activities) {
 	r.RegisterActivityWithOptions(a.Poll, activity.RegisterOptions{Name: NamePoll})
 	r.RegisterActivityWithOptions(a.Fetch, activity.RegisterOptions{Name: NameFetch})
 	r.RegisterActivityWithOptions(a.Apply, activity.RegisterOptions{Name: NameApply})
+	r.RegisterActivityWithOptions(a.VerifyList, activity.RegisterOptions{Name: NameVerifyList})
+	r.RegisterActivityWithOptions(a.Verify, activity.RegisterOptions{Name: NameVerify})
+	r.RegisterActivityWithOptions(a.VerifyReport, activity.RegisterOptions{Name: NameVerifyReport})
 }

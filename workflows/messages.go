@@ -8,6 +8,7 @@ import (
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/plan"
 	"github.com/chef-sync/chef-sync/internal/replicate"
+	"github.com/chef-sync/chef-sync/internal/report"
 )
 
 // The signals of a SyncWorkflow. Each takes a [Signal] or nothing at all, and
@@ -73,11 +74,11 @@ type Signal struct {
 
 // Verified is how a verification ended.
 type Verified struct {
-	At       time.Time          `json:"at"`
-	Verdict  activities.Verdict `json:"verdict"`
-	Differ   int                `json:"differ"`             // objects that are not equal
-	Report   string             `json:"report,omitempty"`   // where the report is, on the host that wrote it
-	Workflow string             `json:"workflow,omitempty"` // the run of the verification
+	At       time.Time      `json:"at"`
+	Verdict  report.Verdict `json:"verdict"`
+	Differ   int            `json:"differ"`             // objects that are not equal
+	Report   string         `json:"report,omitempty"`   // where the report is, on the host that wrote it
+	Workflow string         `json:"workflow,omitempty"` // the run of the verification
 }
 
 // UnmarshalJSON also takes a bare string as the reason, and anything else as

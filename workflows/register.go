@@ -11,4 +11,5 @@ const Name = "SyncWorkflow"
 // Register registers all workflows.
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(SyncWorkflow, workflow.RegisterOptions{Name: Name})
+	r.RegisterWorkflowWithOptions(VerifyWorkflow, workflow.RegisterOptions{Name: VerifyName})
 }

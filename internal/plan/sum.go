@@ -15,8 +15,11 @@ import (
 // objects.
 type Sum [4]uint64
 
-// Add returns the sum with one more object.
+// Add returns the sum with one more object. An unknown digest adds nothing.
 func (s Sum) Add(ref object.Ref, d object.Digest) Sum {
+	if !d.Known() {
+		return s
+	}
 	h := sha256.Sum256([]byte(ref.Path() + "\x00" + string(d)))
 	var o Sum
 	for i, b := range h {
@@ -30,6 +33,20 @@ func (s Sum) Plus(o Sum) Sum {
 	var carry uint64
 	for i := len(s) - 1; i >= 0; i-- {
 		s[i], carry = bits.Add64(s[i], o[i], carry)
+	}
+	return s
+}
+
+// Minus returns the sum without an object that was added before. An unknown
+// digest was never added.
+func (s Sum) Minus(ref object.Ref, d object.Digest) Sum {
+	if !d.Known() {
+		return s
+	}
+	var borrow uint64
+	o := Sum{}.Add(ref, d)
+	for i := len(s) - 1; i >= 0; i-- {
+		s[i], borrow = bits.Sub64(s[i], o[i], borrow)
 	}
 	return s
 }

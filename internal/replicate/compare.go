@@ -60,6 +60,11 @@ type Difference struct {
 	// What is the case in words: which file is damaged, why it could not be told.
 	What string `json:"what"`
 
+	// Primary and Replica are the digests of what the sides hold; "" = nothing, or
+	// not known.
+	Primary object.Digest `json:"primary_digest,omitempty"`
+	Replica object.Digest `json:"replica_digest,omitempty"`
+
 	// Fields are what differs inside, if a [CheckOptions.Detail] fills them in.
 	Fields []plan.Field `json:"fields,omitempty"`
 }
@@ -139,35 +144,38 @@ type comparison struct {
 func (c *comparison) one(ctx context.Context, look object.Change) error {
 	var src, held kinds.Object
 	noSrc, noHeld := look.Action == object.ActionDelete, look.Action == object.ActionCreate
-	c.listed(look.Ref.Kind, !noSrc, !noHeld)
+	listed := KindCount{Primary: btoi(!noSrc), Replica: btoi(!noHeld)}
 	var err error
 	if !noSrc {
 		if src, noSrc, err = lookup(ctx, c.e.Primary, look.Ref); err != nil {
-			return c.unknown(ctx, look.Ref, c.e.Primary, onSide("primary", err))
+			return c.unknown(ctx, look.Ref, listed, c.e.Primary, onSide("primary", err))
 		}
 	}
 	if !noHeld {
 		if held, noHeld, err = lookup(ctx, c.e.Replica, look.Ref); err != nil {
-			return c.unknown(ctx, look.Ref, c.e.Replica, onSide("replica", err))
+			return c.unknown(ctx, look.Ref, listed, c.e.Replica, onSide("replica", err))
 		}
 	}
 	want, have, err := c.digests(ctx, src, held, noSrc)
 	if err != nil {
-		return c.unknown(ctx, look.Ref, c.e.Replica, onSide("replica", err))
+		return c.unknown(ctx, look.Ref, listed, c.e.Replica, onSide("replica", err))
 	}
 	c.sum(look.Ref, want, have)
+	c.count(look.Ref.Kind, KindCount{Primary: btoi(!noSrc), Replica: btoi(!noHeld)})
+	d := Difference{Ref: look.Ref, Primary: want, Replica: have}
 	switch {
 	case noSrc && noHeld: // gone from both sides since they were listed
 		return nil
 	case noHeld:
-		c.differ(Difference{Ref: look.Ref, Case: CaseMissing, What: "missing on the replica"}, src, held)
+		d.Case, d.What = CaseMissing, "missing on the replica"
 	case noSrc:
-		c.differ(Difference{Ref: look.Ref, Case: CaseExtra, What: "only on the replica"}, src, held)
+		d.Case, d.What = CaseExtra, "only on the replica"
 	case want != have:
-		c.differ(Difference{Ref: look.Ref, Case: CaseDifferent, What: "different"}, src, held)
+		d.Case, d.What = CaseDifferent, "different"
 	default:
-		return c.files(ctx, look.Ref, src, held)
+		return c.files(ctx, d, src, held)
 	}
+	c.differ(d, src, held)
 	return nil
 }
 
@@ -188,35 +196,37 @@ func (c *comparison) digests(ctx context.Context, src, held kinds.Object, noSrc 
 	return got.Want.Digest, got.Held, nil
 }
 
-// listed counts an object that sides have by name.
-func (c *comparison) listed(k object.Kind, primary, replica bool) {
+// count adds to the counts of a kind.
+func (c *comparison) count(k object.Kind, n KindCount) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if primary {
-		c.counts[k].Primary++
+	have := c.counts[k]
+	have.Primary += n.Primary
+	have.Replica += n.Replica
+	have.Equal += n.Equal
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
 	}
-	if replica {
-		c.counts[k].Replica++
-	}
+	return 0
 }
 
 func (c *comparison) sum(ref object.Ref, primary, replica object.Digest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if primary.Known() {
-		c.out.Primary = c.out.Primary.Add(ref, primary)
-	}
-	if replica.Known() {
-		c.out.Replica = c.out.Replica.Add(ref, replica)
-	}
+	c.out.Primary = c.out.Primary.Add(ref, primary)
+	c.out.Replica = c.out.Replica.Add(ref, replica)
 }
 
 // unknown records an object that could not be compared with what server has;
 // errors that are not about the object end the comparison.
-func (c *comparison) unknown(ctx context.Context, ref object.Ref, server *chef.Client, err error) error {
+func (c *comparison) unknown(ctx context.Context, ref object.Ref, listed KindCount, server *chef.Client, err error) error {
 	if !ownFault(ctx, server, err) {
 		return err
 	}
+	c.count(ref.Kind, listed)
 	c.differ(Difference{Ref: ref, Case: CaseUnknown, What: reason(err)}, kinds.Object{}, kinds.Object{})
 	return nil
 }

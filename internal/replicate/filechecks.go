@@ -9,7 +9,6 @@ import (
 
 	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/kinds"
-	"github.com/chef-sync/chef-sync/internal/object"
 )
 
 // FileChecks remembers which contents of cookbook files were read, on either
@@ -67,7 +66,7 @@ func (f *FileChecks) intact() int {
 
 // files reads the files of two equal objects, on both sides, and counts the pair
 // as equal if all are what their MD5 says.
-func (c *comparison) files(ctx context.Context, ref object.Ref, src, held kinds.Object) error {
+func (c *comparison) files(ctx context.Context, d Difference, src, held kinds.Object) error {
 	if c.opts.Files != nil {
 		for _, side := range []struct {
 			name   string
@@ -81,16 +80,15 @@ func (c *comparison) files(ctx context.Context, ref object.Ref, src, held kinds.
 				}
 				err = fmt.Errorf("%s: file %s: %w", side.name, f.Path, err)
 				if errors.Is(err, chef.ErrFileMissing) || errors.Is(err, chef.ErrChecksum) {
-					c.differ(Difference{Ref: ref, Case: CaseDamaged, What: reason(err)}, src, held)
+					d.Case, d.What = CaseDamaged, reason(err)
+					c.differ(d, src, held)
 					return nil
 				}
-				return c.unknown(ctx, ref, side.server, err)
+				return c.unknown(ctx, d.Ref, KindCount{}, side.server, err) // it was counted
 			}
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.counts[ref.Kind].Equal++
+	c.count(d.Ref.Kind, KindCount{Equal: 1})
 	return nil
 }
 

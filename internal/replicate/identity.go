@@ -18,7 +18,7 @@ func (e *Engine) Identities(ctx context.Context) (object.Identities, error) {
 	if err != nil {
 		return object.Identities{}, onSide("replica", err)
 	}
-	primaryLacks, replicaLacks, err := e.lacks(ctx)
+	primaryLacks, replicaLacks, err := e.Lacks(ctx)
 	if err != nil {
 		return object.Identities{}, err
 	}

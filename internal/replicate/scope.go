@@ -27,7 +27,7 @@ const reprobe = time.Hour
 // untouchable). The servers are asked once. Returns [ErrNothing] if nothing is
 // left.
 func (e *Engine) Scope(ctx context.Context) (object.Scope, error) {
-	primary, replica, err := e.lacks(ctx)
+	primary, replica, err := e.Lacks(ctx)
 	if err != nil {
 		return object.Scope{}, err
 	}
@@ -61,8 +61,9 @@ func (e *Engine) untouchable() []string {
 	return out
 }
 
-// lacks returns the wanted kinds that each server cannot hold.
-func (e *Engine) lacks(ctx context.Context) (primary, replica []object.Kind, err error) {
+// Lacks returns the kinds that the pair wants to replicate and each server cannot
+// hold.
+func (e *Engine) Lacks(ctx context.Context) (primary, replica []object.Kind, err error) {
 	of := e.Wanted.InOrder()
 	if primary, err = e.primaryKnows.lacks(ctx, e.Primary, of, e.clock); err != nil {
 		return nil, nil, onSide("primary", err)
