@@ -12,6 +12,7 @@ import (
 
 	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/feed"
+	"github.com/chef-sync/chef-sync/internal/kinds"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/plan"
 )
@@ -158,7 +159,7 @@ const checkEvery = time.Minute
 // weigh counts what the delete guard has to know.
 func (p *poll) weigh(ctx context.Context, c *Connection, out *PollResult) error {
 	out.Deletes = plan.CountDeletes(out.Changes)
-	if err := weighBags(ctx, c, out); err != nil {
+	if err := weighContents(ctx, c, out); err != nil {
 		return err
 	}
 	var count []object.Kind
@@ -175,24 +176,29 @@ func (p *poll) weigh(ctx context.Context, c *Connection, out *PollResult) error 
 	return err
 }
 
-// weighBags adds the items that go with a bag and are not in the page: a server
-// names them after the bag, perhaps in the next page, or not at all.
-func weighBags(ctx context.Context, c *Connection, out *PollResult) error {
+// weighContents adds what goes with a data bag, policy or policy group and is not
+// in the page: a server names it after its parent, perhaps in the next page, or
+// not at all.
+func weighContents(ctx context.Context, c *Connection, out *PollResult) error {
 	last := map[object.Ref]object.Action{}
 	for _, ch := range out.Changes {
 		last[ch.Ref] = ch.Action
 	}
 	for _, ch := range plan.Coalesce(out.Changes) {
-		if ch.Ref.Kind != object.KindDataBag || ch.Action != object.ActionDelete {
+		if _, holds := ch.Ref.Kind.Contains(); !holds || ch.Action != object.ActionDelete {
 			continue
 		}
-		ids, err := c.Engine.Replica.ListDataBagItems(ctx, ch.Ref.Name)
-		if err != nil && chef.Classify(err) != chef.ClassObject { // 404: gone already
+		h, ok := kinds.For(ch.Ref.Kind).(kinds.Container)
+		if !ok {
+			continue
+		}
+		refs, err := h.Contents(ctx, c.Engine.Replica, ch.Ref)
+		if err != nil && chef.Classify(err) != chef.ClassObject { // or else its delete will say so
 			return fmt.Errorf("replica: %w", err)
 		}
-		for _, id := range ids {
-			if last[object.NewRef(object.KindDataBagItem, ch.Ref.Name, id)] != object.ActionDelete {
-				out.Deletes[object.KindDataBagItem]++
+		for _, ref := range refs {
+			if last[ref] != object.ActionDelete {
+				out.Deletes[ref.Kind]++
 			}
 		}
 	}

@@ -41,6 +41,11 @@ func (cookbooks) Get(ctx context.Context, c *chef.Client, ref object.Ref) (Objec
 	if err != nil {
 		return Object{}, err
 	}
+	return manifestObject(ref, m)
+}
+
+// manifestObject makes the object of a cookbook version or artifact.
+func manifestObject(ref object.Ref, m *chef.Manifest) (Object, error) {
 	raw, err := json.Marshal(m)
 	if err != nil {
 		return Object{}, fmt.Errorf("read %s: %w", ref, err)
@@ -53,10 +58,11 @@ func (cookbooks) Get(ctx context.Context, c *chef.Client, ref object.Ref) (Objec
 }
 
 // cookbookDigest is over what makes two cookbook versions equal: the frozen
-// flag, the metadata, and the set of files by path, specificity and checksum.
-// File names are left out: servers print them differently for versions that
-// were stored through different API versions. So is an empty long description,
-// which goiardi adds where there is none.
+// flag, the metadata, and the set of files by path, specificity and checksum; of
+// a cookbook artifact also its name, identifier and version. File names are left
+// out: servers print them differently for versions that were stored through
+// different API versions. So is an empty long description, which goiardi adds
+// where there is none.
 func cookbookDigest(m *chef.Manifest) (object.Digest, error) {
 	content, err := m.Content()
 	if err != nil {

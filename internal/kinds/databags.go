@@ -2,7 +2,6 @@ package kinds
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -32,12 +31,7 @@ func (dataBags) Get(ctx context.Context, c *chef.Client, ref object.Ref) (Object
 	if _, err := c.ListDataBagItems(ctx, ref.Name); err != nil {
 		return Object{}, err
 	}
-	raw, err := json.Marshal(map[string]string{"name": ref.Name})
-	if err != nil {
-		return Object{}, err
-	}
-	digest, err := plan.Digest(raw)
-	return Object{Ref: ref, Raw: raw, Digest: digest}, err
+	return nameOnly(ref, false)
 }
 
 func (dataBags) Create(ctx context.Context, c *chef.Client, o Object) error {
@@ -49,6 +43,15 @@ func (dataBags) Update(context.Context, *chef.Client, Object, Object) error { re
 
 func (dataBags) Delete(ctx context.Context, c *chef.Client, ref object.Ref) error {
 	return c.DeleteDataBag(ctx, ref.Name)
+}
+
+// Contents returns the bag's items.
+func (dataBags) Contents(ctx context.Context, c *chef.Client, ref object.Ref) ([]object.Ref, error) {
+	ids, err := c.ListDataBagItems(ctx, ref.Name)
+	if chef.IsNotFound(err) {
+		return nil, nil
+	}
+	return contents(object.KindDataBagItem, ref.Name, ids, err)
 }
 
 // dataBagItems is the handler of items. An item is whatever its author stored:

@@ -21,7 +21,7 @@ type Object struct {
 	// differently (defaults, run list forms, floats) agree.
 	Digest object.Digest
 
-	// Files are those of a cookbook, with URLs that expire; nil otherwise.
+	// Files are those of a cookbook or artifact, with URLs that expire; nil otherwise.
 	Files []chef.File
 
 	// Frozen says that the server refuses changes to the object unless forced.
@@ -134,11 +134,17 @@ func listedAll(k object.Kind, names []string) ([]object.Ref, error) {
 
 // handlers is the one table of handlers.
 var handlers = map[object.Kind]Handler{
-	object.KindCookbook:    cookbooks{},
-	object.KindDataBag:     dataBags{},
-	object.KindDataBagItem: dataBagItems{},
-	object.KindRole:        roles,
-	object.KindEnvironment: environments,
+	object.KindCookbook:       cookbooks{},
+	object.KindArtifact:       artifacts{},
+	object.KindDataBag:        dataBags{},
+	object.KindDataBagItem:    dataBagItems{},
+	object.KindRole:           roles,
+	object.KindEnvironment:    environments,
+	object.KindPolicyRevision: policyRevisions{},
+	object.KindPolicy:         policies{},
+	object.KindPolicyPointer:  pointers{},
+	object.KindPolicyGroup:    policyGroups{},
+	object.KindNode:           nodes,
 }
 
 // For returns the handler of k. It panics if k is not one of [object.Kinds],

@@ -22,6 +22,10 @@ type specimen struct {
 	ref      object.Ref
 	one, two string // bodies; "" = the kind has one state only
 	bag      string // needed by the object
+
+	puts  bool // create and update are one request
+	exact bool // the second state is another object: no server changes the first
+	lazy  bool // create is content with what there is
 }
 
 func cookbook(description string, frozen bool) string {
@@ -35,7 +39,24 @@ var specimens = []specimen{
 	{ref: object.MustRef("/data/b"), one: `{"name":"b"}`},
 	{ref: object.MustRef("/data/b/i"), one: `{"id":"i","json_class":"Chef::DataBagItem","raw_data":{"id":"x"},"chef_type":"t","data_bag":"y"}`, two: `{"id":"i"}`,
 		bag: "b"},
-	{ref: object.MustRef("/cookbooks/c/1.0"), one: cookbook("one", false), two: cookbook("two", false)},
+	{ref: object.MustRef("/cookbooks/c/1.0"), one: cookbook("one", false), two: cookbook("two", false), puts: true},
+	{ref: object.MustRef("/cookbook_artifacts/c/1a"), one: artifact("one"), two: artifact("two"), exact: true},
+	{ref: object.MustRef("/policies/p/revisions/1"), one: revision("p", "1", 1), two: revision("p", "1", 2), exact: true},
+	{ref: object.MustRef("/policies/p"), one: `{"name":"p"}`, lazy: true},
+	{ref: object.MustRef("/policy_groups/g/policies/p"), one: revision("p", "1", 1), two: revision("p", "2", 1), puts: true},
+	{ref: object.MustRef("/policy_groups/g"), one: `{"name":"g"}`, lazy: true},
+	{ref: object.MustRef("/nodes/n"), one: `{"name":"n","run_list":["a","a"],"normal":{"n":12345678901234567890,"f":1.50},"policy_group":"g"}`, two: `{"name":"n"}`},
+}
+
+func artifact(description string) string {
+	return fmt.Sprintf(`{"name":"c","identifier":"1a","version":"1.0.0","chef_type":"cookbook_version","frozen?":false,`+
+		`"metadata":{"name":"c","version":"1.0.0","description":%q,"n":12345678901234567890},"all_files":[]}`, description)
+}
+
+// revision has a lock whose number only exact arithmetic tells from the next.
+func revision(policy, id string, n int) string {
+	return fmt.Sprintf(`{"revision_id":%q,"name":%q,"run_list":["recipe[c::default]"],`+
+		`"cookbook_locks":{"c":{"identifier":"1a","version":"1.0.0","n":1234567890123456789%d}}}`, id, policy, n)
 }
 
 // TestHandlers takes one object of each kind through its life.
@@ -65,10 +86,10 @@ func TestHandlers(t *testing.T) {
 			if err := h.Delete(ctx, c, sp.ref); !chef.IsNotFound(err) {
 				t.Errorf("Delete of nothing = %v; want IsNotFound", err)
 			}
-			if err := h.Update(ctx, c, one, kinds.Object{}); !chef.IsNotFound(err) && sp.two != "" && sp.ref.Kind != object.KindCookbook {
+			if err := h.Update(ctx, c, one, kinds.Object{}); !chef.IsNotFound(err) && sp.two != "" && !sp.puts {
 				t.Errorf("Update of nothing = %v; want IsNotFound", err)
 			}
-			if sp.ref.Kind == object.KindCookbook { // a PUT creates
+			if sp.puts || sp.lazy { // that created it
 				if err := h.Delete(ctx, c, sp.ref); err != nil {
 					t.Fatal(err)
 				}
@@ -77,25 +98,15 @@ func TestHandlers(t *testing.T) {
 			if err := h.Create(ctx, c, one); err != nil {
 				t.Fatalf("Create: %v", err)
 			}
-			wantList(t, h, c, sp.ref)
+			if sp.ref.Kind != object.KindPolicy { // an empty one is in no list
+				wantList(t, h, c, sp.ref)
+			}
 			first := get(t, h, c, sp.ref)
-			if err := h.Create(ctx, c, one); !chef.IsConflict(err) && sp.ref.Kind != object.KindCookbook {
+			if err := h.Create(ctx, c, one); !chef.IsConflict(err) && !sp.puts && !sp.lazy {
 				t.Errorf("Create again = %v; want IsConflict", err)
 			}
 			if sp.two != "" {
-				if err := h.Update(ctx, c, kinds.Object{Ref: sp.ref, Raw: json.RawMessage(sp.two)}, first); err != nil {
-					t.Fatalf("Update: %v", err)
-				}
-				second := get(t, h, c, sp.ref)
-				if second.Digest == first.Digest {
-					t.Error("an update does not show in the digest")
-				}
-				if err := h.Update(ctx, c, first, second); err != nil { // what a server sent can be written
-					t.Fatalf("Update: %v", err)
-				}
-				if back := get(t, h, c, sp.ref); back.Digest != first.Digest {
-					t.Errorf("what was read and written again has another digest:\n%s\n%s", first.Raw, back.Raw)
-				}
+				sp.update(t, h, c, first)
 			}
 			replica := feedtest.Server(t, chefserver.Options{}).Client
 			if sp.bag != "" {
@@ -116,10 +127,40 @@ func TestHandlers(t *testing.T) {
 			wantList(t, h, c)
 		})
 	}
-	for _, k := range object.DefaultKinds() {
+	for _, k := range append(object.DefaultKinds(), object.KindNode) {
 		if !tested[k] {
 			t.Errorf("kind %s is not tested", k)
 		}
+	}
+}
+
+// update writes the second state over the first, and the first again.
+func (sp specimen) update(t *testing.T, h kinds.Handler, c *chef.Client, first kinds.Object) {
+	t.Helper()
+	ctx := t.Context()
+	two := kinds.Object{Ref: sp.ref, Raw: json.RawMessage(sp.two), Digest: "two"}
+	err := h.Update(ctx, c, two, first)
+	if sp.exact {
+		if !errors.Is(err, kinds.ErrRecreate) || chef.Classify(err) != chef.ClassObject {
+			t.Errorf("Update = %v, class %s; want ErrRecreate, of the object", err, chef.Classify(err))
+		}
+		if err := h.Update(ctx, c, first, first); err != nil {
+			t.Errorf("Update to what there is = %v", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("Update: %v", err)
+	}
+	second := get(t, h, c, sp.ref)
+	if second.Digest == first.Digest {
+		t.Error("an update does not show in the digest")
+	}
+	if err := h.Update(ctx, c, first, second); err != nil { // what a server sent can be written
+		t.Fatalf("Update: %v", err)
+	}
+	if back := get(t, h, c, sp.ref); back.Digest != first.Digest {
+		t.Errorf("what was read and written again has another digest:\n%s\n%s", first.Raw, back.Raw)
 	}
 }
 
@@ -153,7 +194,7 @@ func TestForPanicsOnUnknownKinds(t *testing.T) {
 			t.Error("For does not panic")
 		}
 	}()
-	kinds.For("node")
+	kinds.For("nodes")
 }
 
 // TestDigestsOfOlderForms: bodies as an older server stored them equal their
@@ -165,12 +206,18 @@ func TestDigestsOfOlderForms(t *testing.T) {
 	w.Role("r", "1")
 	w.Environment("e", "1")
 	w.Item("b", "i", "1")
+	if err := s.Client.CreateNode(t.Context(), json.RawMessage(`{"name":"n"}`)); err != nil {
+		t.Fatal(err)
+	}
 	for path, bodies := range map[string][2]string{
 		"/roles/r": {`{"name":"r","run_list":["a","recipe[a]","b"],"default_attributes":{"f":1.50}}`,
 			`{"env_run_lists":{},"override_attributes":{},"default_attributes":{"f":1.5},"run_list":["recipe[a]","recipe[b]"],"chef_type":"role","json_class":"Chef::Role","description":"","name":"r"}`},
 		"/environments/e": {`{"name":"e","override_attributes":{"x":1e3}}`,
 			`{"name":"e","description":"","cookbook_versions":{},"json_class":"Chef::Environment","chef_type":"environment","default_attributes":{},"override_attributes":{"x":1000.0}}`},
-		"/data/b/i": {`{"id":"i","a":{"x":1,"y":2}}`, "{\"a\": {\"y\":2, \"x\":1},\n \"id\":\"i\"}"},
+		"/nodes/n": {`{"name":"n","run_list":["a","recipe[a]"],"normal":{"f":1.50}}`,
+			`{"chef_environment":"_default","json_class":"Chef::Node","chef_type":"node","normal":{"f":1.5},"default":{},"override":{},"automatic":{},"run_list":["recipe[a]"],"name":"n"}`},
+		"/policies/p/revisions/1": {`{"name":"p","revision_id":"1","policy_group":"g","policy_group_list":["g"],"x":1.50}`, `{"revision_id":"1","name":"p","x":1.5}`},
+		"/data/b/i":               {`{"id":"i","a":{"x":1,"y":2}}`, "{\"a\": {\"y\":2, \"x\":1},\n \"id\":\"i\"}"},
 	} {
 		ref := object.MustRef(path)
 		var digests [2]object.Digest
@@ -255,6 +302,17 @@ func TestListsAreCompleteOrErrors(t *testing.T) {
 		{"data_bag_item", "/data/b$", `{"error":["no"]}`},
 		{"data_bag_item", "/data/b$", ``},
 		{"data_bag_item", "/data/b$", `[]`},
+		{"node", "/nodes$", `{"error":["no"]}`},
+		{"cookbook_artifact", "/cookbook_artifacts$", ``}, // goiardi
+		{"cookbook_artifact", "/cookbook_artifacts$", `{"c":{"url":"https://x/c","versions":[{"identifier":"a/b"}]}}`},
+		{"policy", "/policies$", ``},
+		{"policy", "/policies$", `{"..":{"uri":"https://x/c","revisions":{}}}`},
+		{"policy_revision", "/policies$", ``},
+		{"policy_revision", "/policies$", `{"p":{"uri":"https://x/c","revisions":{"a b":{}}}}`},
+		{"policy_group", "/policy_groups$", ``},
+		{"policy_group", "/policy_groups$", `{"é":{"uri":"https://x/c"}}`},
+		{"policy_group_policy", "/policy_groups$", ``},
+		{"policy_group_policy", "/policy_groups$", `{"g":{"uri":"https://x/c","policies":{"..":{"revision_id":"1"}}}}`},
 		{"cookbook", "/cookbooks$", `{"c":{"url":"https://x/c","versions":[{"version":"_latest","url":"https://x/y"}]}}`},
 		{"cookbook", "/cookbooks$", `{"c/d":{"url":"https://x/c","versions":[{"version":"1.0.0","url":"https://x/y"}]}}`},
 	} {

@@ -11,7 +11,7 @@ import (
 )
 
 // named is the handler of a kind that is one JSON document under one name:
-// roles and environments.
+// roles, environments and nodes.
 type named struct {
 	kind   object.Kind
 	list   func(*chef.Client, context.Context) ([]string, error)
@@ -39,6 +39,14 @@ var environments = named{
 	create: (*chef.Client).CreateEnvironment, update: (*chef.Client).UpdateEnvironment,
 	remove:    (*chef.Client).DeleteEnvironment,
 	normalize: normalizeEnvironment,
+}
+
+var nodes = named{
+	kind: object.KindNode,
+	list: (*chef.Client).ListNodes, get: (*chef.Client).GetNode,
+	create: (*chef.Client).CreateNode, update: (*chef.Client).UpdateNode,
+	remove:    (*chef.Client).DeleteNode,
+	normalize: normalizeNode,
 }
 
 func (h named) Kind() object.Kind { return h.kind }

@@ -32,6 +32,20 @@ func normalizeEnvironment(doc map[string]any) {
 	})
 }
 
+// normalizeNode fills in the keys that servers fill in on write and brings the run
+// list into the stored form.
+// Source: https://docs.chef.io/server/api_chef_server/#nodes
+func normalizeNode(doc map[string]any) {
+	fillIn(doc, map[string]any{
+		"chef_environment": "_default", "json_class": "Chef::Node", "chef_type": "node",
+		"normal": map[string]any{}, "default": map[string]any{}, "override": map[string]any{}, "automatic": map[string]any{},
+		"run_list": []any{},
+	})
+	if list, ok := doc["run_list"].([]any); ok {
+		doc["run_list"] = normalizeRunList(list)
+	}
+}
+
 func fillIn(doc, defaults map[string]any) {
 	for k, v := range defaults {
 		if _, has := doc[k]; !has {

@@ -53,7 +53,7 @@ type kindSpec struct {
 // comes first.
 var kinds = []kindSpec{
 	{KindCookbook, "/cookbooks/*/*", 0, false},
-	{KindArtifact, "/cookbook_artifacts/*/*", 0, true},
+	{KindArtifact, "/cookbook_artifacts/*/*", 0, false},
 	{KindDataBag, "/data/*", 0, false},
 	{KindContainer, "/containers/*", 0, true},
 	{KindClient, "/clients/*", 0, true},
@@ -61,11 +61,11 @@ var kinds = []kindSpec{
 	{KindDataBagItem, "/data/*/*", 1, false},
 	{KindRole, "/roles/*", 1, false},
 	{KindEnvironment, "/environments/*", 1, false},
-	{KindPolicyRevision, "/policies/*/revisions/*", 1, true},
+	{KindPolicyRevision, "/policies/*/revisions/*", 1, false},
 	{KindGroup, "/groups/*", 1, true},
-	{KindPolicy, "/policies/*", 2, true},
-	{KindPolicyPointer, "/policy_groups/*/policies/*", 3, true},
-	{KindPolicyGroup, "/policy_groups/*", 4, true},
+	{KindPolicy, "/policies/*", 2, false},
+	{KindPolicyPointer, "/policy_groups/*/policies/*", 3, false},
+	{KindPolicyGroup, "/policy_groups/*", 4, false},
 	{KindNode, "/nodes/*", 5, true},
 	{KindACL, "/*/*/_acl", 6, true},
 }
@@ -115,6 +115,22 @@ func (k Kind) Rank() int {
 		}
 	}
 	return len(kinds)
+}
+
+// Contains returns the kind of what an object of kind k holds: a data bag holds
+// items, a policy revisions, a policy group pointers. It is the way back from
+// [Ref.Parent].
+func (k Kind) Contains() (Kind, bool) {
+	switch k {
+	case KindDataBag:
+		return KindDataBagItem, true
+	case KindPolicy:
+		return KindPolicyRevision, true
+	case KindPolicyGroup:
+		return KindPolicyPointer, true
+	default:
+		return "", false
+	}
 }
 
 // Valid reports whether k is one of [Kinds].

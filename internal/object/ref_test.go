@@ -82,6 +82,32 @@ func TestParseRefOfDangerousNames(t *testing.T) {
 	}
 }
 
+// TestParents: what a server deletes with another, and the way back.
+func TestParents(t *testing.T) {
+	for child, parent := range map[string]string{
+		"/data/b/i": "/data/b", "/policies/p/revisions/1": "/policies/p", "/policy_groups/g/policies/p": "/policy_groups/g",
+		"/roles/r": "", "/data/b": "", "/cookbooks/c/1.0.0": "", "/cookbook_artifacts/c/1": "", "/policies/p": "", "/data/b/_acl": "",
+	} {
+		ref := object.MustRef(child)
+		got, ok := ref.Parent()
+		if got.Path() != parent || ok != (parent != "") {
+			t.Errorf("the parent of %s = %s, %t; want %q", child, got, ok, parent)
+		}
+		if k, has := got.Kind.Contains(); ok && k != ref.Kind || has != ok {
+			t.Errorf("%s contains %q, %t; want %s", got.Kind, k, has, ref.Kind)
+		}
+	}
+	for _, k := range object.Kinds() {
+		child, ok := k.Contains()
+		if !ok {
+			continue
+		}
+		if parent, ok := object.NewRef(child, "a", "b").Parent(); !ok || parent != object.NewRef(k, "a") {
+			t.Errorf("%s contains %s, whose parent is %s", k, child, parent)
+		}
+	}
+}
+
 func TestMustRefPanics(t *testing.T) {
 	defer func() {
 		if recover() == nil {

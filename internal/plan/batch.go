@@ -8,8 +8,8 @@ import (
 
 // Limits bounds a batch. The zero value means the defaults.
 type Limits struct {
-	// Objects is the most objects of a batch; cookbook versions count
-	// CookbookWeight each, because each may bring many files.
+	// Objects is the most objects of a batch; cookbook versions and artifacts
+	// count CookbookWeight each, because each may bring many files.
 	Objects int
 }
 
@@ -19,7 +19,8 @@ const (
 	// (two activities, twelve events) small per object.
 	DefaultBatchObjects = 250
 
-	// CookbookWeight is how many small objects one cookbook version counts for.
+	// CookbookWeight is how many small objects one cookbook version or artifact
+	// counts for.
 	CookbookWeight = 5
 )
 
@@ -79,7 +80,8 @@ func cut(changes []object.Change, del bool, l Limits) []Batch {
 }
 
 func weightOf(c object.Change) int {
-	if c.Ref.Kind == object.KindCookbook && c.Action != object.ActionDelete {
+	files := c.Ref.Kind == object.KindCookbook || c.Ref.Kind == object.KindArtifact
+	if files && c.Action != object.ActionDelete {
 		return CookbookWeight
 	}
 	return 1

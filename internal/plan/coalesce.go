@@ -15,8 +15,9 @@ import (
 //	delete           create    update   the replica may still hold the old one
 //	anything else              the later one
 //
-// The delete of a data bag takes its items along on every Chef server, so
-// deletes of its items are left out where the bag itself is deleted.
+// The delete of a data bag takes its items along on every Chef server, that of a
+// policy its revisions, that of a policy group its pointers. So deletes of these
+// are left out where what they are in is itself deleted.
 func Coalesce(changes []object.Change) []object.Change {
 	last := make(map[object.Ref]object.Change, len(changes))
 	for _, c := range changes {
@@ -51,11 +52,8 @@ func merge(before, now object.Action) object.Action {
 	}
 }
 
-// cascades reports whether c is the delete of an item whose bag goes too.
+// cascades reports whether c is the delete of something whose parent goes too.
 func cascades(last map[object.Ref]object.Change, c object.Change) bool {
-	if c.Ref.Kind != object.KindDataBagItem || c.Action != object.ActionDelete {
-		return false
-	}
-	bag, ok := last[object.NewRef(object.KindDataBag, c.Ref.Name)]
-	return ok && bag.Action == object.ActionDelete
+	parent, ok := c.Ref.Parent()
+	return ok && c.Action == object.ActionDelete && last[parent].Action == object.ActionDelete
 }

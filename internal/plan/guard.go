@@ -75,7 +75,8 @@ func Guard(deletes, totals map[object.Kind]int, l DeleteLimit) []Excess {
 
 // CountDeletes counts by kind the objects of which delete is the last word. Of
 // a page it must be told as the feed gave it, because [Coalesce] leaves out the
-// deletes of items that go with their bag, and these are lost all the same.
+// deletes of what goes with its data bag, policy or policy group, and these are
+// lost all the same.
 func CountDeletes(changes []object.Change) map[object.Kind]int {
 	last := make(map[object.Ref]object.Action, len(changes))
 	for _, c := range changes {

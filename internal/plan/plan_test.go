@@ -72,6 +72,11 @@ func TestCoalesce(t *testing.T) {
 		{"a bag made anew keeps the deletes of its items", "delete /data/b, delete /data/b/i, create /data/b, create /data/b/j",
 			"update /data/b, delete /data/b/i, create /data/b/j"},
 		{"an item made after all", "delete /data/b, create /data/b/i", "delete /data/b, create /data/b/i"},
+		{"revisions go with their policy", "delete /policies/p/revisions/1, delete /policies/p", "delete /policies/p"},
+		{"pointers go with their group", "delete /policy_groups/g, delete /policy_groups/g/policies/p", "delete /policy_groups/g"},
+		{"pointers do not go with a policy", "delete /policies/p, delete /policy_groups/g/policies/p", "delete /policies/p, delete /policy_groups/g/policies/p"},
+		{"revisions go alone", "delete /policies/p/revisions/1, delete /policies/q, delete /policy_groups/p",
+			"delete /policies/p/revisions/1, delete /policies/q, delete /policy_groups/p"},
 		{"a role of the bag's name", "delete /data/b, delete /roles/b", "delete /data/b, delete /roles/b"},
 	} {
 		if got := text(plan.Coalesce(changes(tt.in))); got != tt.want {
@@ -88,7 +93,8 @@ func genChanges(t *rapid.T) []object.Change {
 			ID:     int64(i + 1),
 			Action: rapid.SampledFrom([]object.Action{object.ActionCreate, object.ActionUpdate, object.ActionDelete}).Draw(t, "action"),
 			Ref: object.MustRef(rapid.SampledFrom([]string{
-				"/data/a", "/data/a/i", "/data/a/j", "/data/b", "/data/b/i", "/roles/r", "/roles/s", "/environments/e", "/cookbooks/c/1.0.0", "/cookbooks/c/2.0.0",
+				"/data/a", "/data/a/i", "/data/a/j", "/data/b", "/data/b/i", "/policies/p", "/policies/p/revisions/1",
+				"/policy_groups/g", "/policy_groups/g/policies/p", "/roles/r", "/roles/s", "/environments/e", "/cookbooks/c/1.0.0", "/cookbooks/c/2.0.0",
 			}).Draw(t, "ref")),
 		})
 	}
@@ -120,8 +126,8 @@ func TestCoalesceKeepsTheLastWord(t *testing.T) {
 			delete(words, c.Ref)
 		}
 		for ref, del := range words {
-			bag := object.NewRef(object.KindDataBag, ref.Name)
-			if !del || ref.Kind != object.KindDataBagItem || !strings.Contains(text(got), "delete "+bag.Path()) {
+			parent, ok := ref.Parent()
+			if !del || !ok || words[parent] || !strings.Contains(text(got), "delete "+parent.Path()) {
 				t.Fatalf("%s: %s was left out", text(page), ref)
 			}
 		}
@@ -146,6 +152,9 @@ func TestBatches(t *testing.T) {
 		{"full", "create /roles/a, create /roles/b, create /roles/c", 2, []string{"1: create /roles/a, create /roles/b", "1: create /roles/c"}},
 		{"a cookbook counts for five", "create /cookbooks/a/1.0.0, create /cookbooks/b/1.0.0, create /data/x, create /data/y", 6,
 			[]string{"0: create /cookbooks/a/1.0.0", "0: create /cookbooks/b/1.0.0, create /data/x", "0: create /data/y"}},
+		{"so does an artifact", "create /cookbook_artifacts/a/1, create /cookbook_artifacts/b/1, delete /cookbook_artifacts/c/1, delete /cookbook_artifacts/d/1", 6,
+			[]string{"0: create /cookbook_artifacts/a/1", "0: create /cookbook_artifacts/b/1",
+				"0 delete: delete /cookbook_artifacts/d/1, delete /cookbook_artifacts/c/1"}},
 		{"a cookbook is never too much", "create /cookbooks/a/1.0.0, create /cookbooks/b/1.0.0, create /data/x", 1,
 			[]string{"0: create /cookbooks/a/1.0.0", "0: create /cookbooks/b/1.0.0", "0: create /data/x"}},
 		{"to delete a cookbook is little", "delete /cookbooks/a/1.0.0, delete /cookbooks/b/1.0.0", 2,
