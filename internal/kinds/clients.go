@@ -8,7 +8,6 @@ import (
 
 	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/object"
-	"github.com/chef-sync/chef-sync/internal/plan"
 )
 
 // clients is the handler of clients with all their public keys. A client without
@@ -110,19 +109,6 @@ func (b clientBody) normal() clientBody {
 		b.Keys[i].PublicKey = normalizeKey(b.Keys[i].PublicKey)
 	}
 	return b
-}
-
-// View has the keys in one spelling.
-func (clients) View(o Object) (any, error) {
-	var b clientBody
-	if err := undocument(o, &b); err != nil {
-		return nil, err
-	}
-	normal, err := document(o.Ref, b.normal())
-	if err != nil {
-		return nil, err
-	}
-	return plan.Decode(normal.Raw)
 }
 
 // defaultKey is the key that comes with a client.
