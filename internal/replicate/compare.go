@@ -83,10 +83,11 @@ type CheckOptions struct {
 	// is shared by all calls of one comparison: a content is read once.
 	Files *FileChecks
 
-	// Detail is called for each object that is missing, extra or different, with
-	// what the sides hold (the zero Object: nothing), and may add to d. It is
-	// called from several goroutines.
-	Detail func(d *Difference, primary, replica kinds.Object)
+	// Detail is called for each object that is missing, extra or different, and may
+	// add to d. want is what the replica should hold: the primary's object, as far
+	// as the replica can hold it; held is what it holds. The zero Object is nothing.
+	// It is called from several goroutines.
+	Detail func(d *Difference, want, held kinds.Object)
 }
 
 // Compare reads both organizations completely, objects and files, and says
@@ -156,10 +157,11 @@ func (c *comparison) one(ctx context.Context, look object.Change) error {
 			return c.unknown(ctx, look.Ref, listed, c.e.Replica, onSide("replica", err))
 		}
 	}
-	want, have, err := c.digests(ctx, src, held, noSrc)
+	wanted, have, err := c.adapted(ctx, src, held, noSrc)
 	if err != nil {
 		return c.unknown(ctx, look.Ref, listed, c.e.Replica, onSide("replica", err))
 	}
+	want := wanted.Digest
 	c.sum(look.Ref, want, have)
 	c.count(look.Ref.Kind, KindCount{Primary: btoi(!noSrc), Replica: btoi(!noHeld)})
 	d := Difference{Ref: look.Ref, Primary: want, Replica: have}
@@ -175,25 +177,25 @@ func (c *comparison) one(ctx context.Context, look object.Change) error {
 	default:
 		return c.files(ctx, d, src, held)
 	}
-	c.differ(d, src, held)
+	c.differ(d, wanted, held)
 	return nil
 }
 
-// digests returns what the replica should hold and what it holds.
-func (c *comparison) digests(ctx context.Context, src, held kinds.Object, noSrc bool) (want, have object.Digest, err error) {
+// adapted returns what the replica should hold, and the digest of what it holds.
+func (c *comparison) adapted(ctx context.Context, src, held kinds.Object, noSrc bool) (want kinds.Object, have object.Digest, err error) {
 	if noSrc {
-		return "", held.Digest, nil
+		return kinds.Object{}, held.Digest, nil
 	}
 	a, adapts := handler(src.Ref).(kinds.Adapter)
 	if !adapts {
-		return src.Digest, held.Digest, nil
+		return src, held.Digest, nil
 	}
 	got, err := a.Adapt(ctx, c.replica, src, held)
 	if err != nil {
-		return "", "", err
+		return kinds.Object{}, "", err
 	}
 	c.left.add(src.Ref, got.Left)
-	return got.Want.Digest, got.Held, nil
+	return got.Want, got.Held, nil
 }
 
 // count adds to the counts of a kind.
