@@ -43,8 +43,10 @@ var errOtherServer = errors.New("not tried again")
 
 // classOf is [chef.Classify] for everything that can end an activity.
 func classOf(err error) chef.Class {
-	if errors.Is(err, ErrNotConfigured) || errors.Is(err, replicate.ErrDenied) || errors.Is(err, errOtherServer) {
-		return chef.ClassPair
+	for _, pair := range []error{ErrNotConfigured, replicate.ErrDenied, replicate.ErrNothing, errOtherServer} {
+		if errors.Is(err, pair) {
+			return chef.ClassPair
+		}
 	}
 	return chef.Classify(err)
 }
@@ -99,7 +101,7 @@ func troubleOf(err error) Trouble {
 		key += "/other-server"
 	case errors.Is(err, replicate.ErrDenied):
 		key += "/denied"
-	case errors.Is(err, ErrNotConfigured):
+	case errors.Is(err, ErrNotConfigured), errors.Is(err, replicate.ErrNothing):
 		key += "/configuration"
 	case errors.Is(err, chef.ErrNotChef):
 		key += "/not-chef"
