@@ -23,8 +23,8 @@ type Scope struct {
 }
 
 // Has reports whether the object is replicated. An ACL is if the kind is and the
-// object it belongs to is. What an included object is in (the bag of an item) is
-// included with it.
+// object it belongs to is; a pointer to an excluded policy is not. What an
+// included object is in (the bag of an item) is included with it.
 func (s Scope) Has(ref Ref) bool {
 	if !s.HasKind(ref.Kind) {
 		return false
@@ -37,20 +37,23 @@ func (s Scope) Has(ref Ref) bool {
 		}
 		p = strings.TrimSuffix(p, aclSuffix)
 	}
-	return s.names(strings.Split(p, "/"))
+	if ref.Kind == KindPolicyPointer && s.excludes([]string{"", "policies", ref.Sub}) {
+		return false // a pointer cannot be without its policy
+	}
+	words := strings.Split(p, "/")
+	return !s.excludes(words) && s.includes(words)
 }
 
-// names applies the globs to the words of a path.
-func (s Scope) names(words []string) bool {
-	for _, g := range s.Exclude {
-		if glob := strings.Split(g, "/"); len(glob) <= len(words) && matches(glob, words) {
-			return false
-		}
-	}
-	if len(s.Include) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(s.Include, func(g string) bool { return matches(strings.Split(g, "/"), words) })
+// excludes and includes apply the globs to the words of a path.
+func (s Scope) excludes(words []string) bool {
+	return slices.ContainsFunc(s.Exclude, func(g string) bool {
+		glob := strings.Split(g, "/")
+		return len(glob) <= len(words) && matches(glob, words)
+	})
+}
+
+func (s Scope) includes(words []string) bool {
+	return len(s.Include) == 0 || slices.ContainsFunc(s.Include, func(g string) bool { return matches(strings.Split(g, "/"), words) })
 }
 
 // matches compares as many words as both have.

@@ -23,6 +23,8 @@ func TestScope(t *testing.T) {
 		{"exclude items", object.Scope{Exclude: []string{"/data/*/tmp-*"}}, []string{"/data/b", "/data/b/i"}, []string{"/data/b/tmp-1"}},
 		{"include versions", object.Scope{Include: []string{"/cookbooks/*/1.*"}}, []string{"/cookbooks/c/1.2.3"}, []string{"/cookbooks/c/2.0.0", "/roles/r"}},
 		{"include an item", object.Scope{Include: []string{"/data/b/i"}}, []string{"/data/b", "/data/b/i"}, []string{"/data/b/j", "/data/c"}},
+		{"exclude a policy", object.Scope{Exclude: []string{"/policies/p"}}, []string{"/policies/q/revisions/1", "/policy_groups/g/policies/q", "/policy_groups/g"},
+			[]string{"/policies/p", "/policies/p/revisions/1", "/policy_groups/g/policies/p"}},
 		{"both", object.Scope{Include: []string{"/roles/*"}, Exclude: []string{"/roles/x"}}, []string{"/roles/r"}, []string{"/roles/x", "/data/b"}},
 		{"ACL of what is excluded", object.Scope{Kinds: object.Kinds(), Exclude: []string{"/roles/x"}},
 			[]string{"/roles/r/_acl"}, []string{"/roles/x/_acl"}},
