@@ -145,6 +145,11 @@ var handlers = map[object.Kind]Handler{
 	object.KindPolicyPointer:  pointers{},
 	object.KindPolicyGroup:    policyGroups{},
 	object.KindNode:           nodes,
+	object.KindClient:         clients{},
+	object.KindGroup:          groups{},
+	object.KindContainer:      containers{},
+	object.KindOrganization:   organizations{},
+	object.KindACL:            acls{},
 }
 
 // For returns the handler of k. It panics if k is not one of [object.Kinds],
