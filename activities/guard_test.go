@@ -2,8 +2,11 @@ package activities
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/chef-sync/chef-sync/internal/feed"
 	"github.com/chef-sync/chef-sync/internal/object"
@@ -41,6 +44,27 @@ func TestDeletedBagCountsWithItemsOfTheNextPage(t *testing.T) {
 	}
 	if got := b.page(PollInput{Cursor: at("7")}); got.Deletes[object.KindDataBagItem] != 3 {
 		t.Errorf("deletes %v; want 3 items", got.Deletes)
+	}
+}
+
+// So it is with the revisions of a policy and the pointers of a policy group.
+func TestDeletedPoliciesCountWithWhatGoesWithThem(t *testing.T) {
+	b := newBench(t)
+	for i := range 3 {
+		body := fmt.Sprintf(`{"revision_id":"%d","name":"p%d","run_list":[],"cookbook_locks":{}}`, i, i%2)
+		if err := b.replica.Client.PutPointer(t.Context(), "g", fmt.Sprint("p", i%2), json.RawMessage(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.feed.next = func(object.Cursor, feed.NextOptions) (feed.Page, error) {
+		return feed.Page{Next: at("9"), Changes: []object.Change{
+			change(object.ActionDelete, "/policies/p0"), change(object.ActionDelete, "/policies/p0/revisions/0"), change(object.ActionDelete, "/policies/gone"),
+			change(object.ActionDelete, "/policy_groups/g"), change(object.ActionDelete, "/policy_groups/g/policies/p1"), change(object.ActionDelete, "/policy_groups/gone"),
+		}}, nil
+	}
+	want := map[object.Kind]int{object.KindPolicy: 2, object.KindPolicyRevision: 2, object.KindPolicyGroup: 2, object.KindPolicyPointer: 2}
+	if diff := cmp.Diff(want, b.page(PollInput{Cursor: at("7")}).Deletes); diff != "" {
+		t.Errorf("deletes (-want +got):\n%s", diff)
 	}
 }
 

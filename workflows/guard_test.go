@@ -11,46 +11,57 @@ import (
 	"github.com/chef-sync/chef-sync/workflows"
 )
 
-// bagOf deletes a bag with its items on the primary.
-func (w *world) bagOf(items int) {
-	w.replica[object.MustRef("/data/b")] = true
-	for i := range items {
-		p := fmt.Sprintf("/data/b/i%02d", i)
+// parents are objects that take along what they hold, and how that is named.
+var parents = map[string]string{"/data/b": "/data/b/i%02d", "/policies/b": "/policies/b/revisions/i%02d", "/policy_groups/b": "/policy_groups/b/policies/i%02d"}
+
+// without deletes a parent with what it holds on the primary.
+func (w *world) without(parent string, held int) {
+	w.replica[object.MustRef(parent)] = true
+	for i := range held {
+		p := fmt.Sprintf(parents[parent], i)
 		w.replica[object.MustRef(p)] = true
 		w.change(object.ActionDelete, p)
 	}
-	w.change(object.ActionDelete, "/data/b")
+	w.change(object.ActionDelete, parent)
 }
 
-// The items of a bag count for the delete guard, also when the page holds an
-// object that is gone, and when the deletes had to wait.
-func TestItemsOfABagCountForTheGuard(t *testing.T) {
-	bag := object.MustRef("/data/b")
-	for _, name := range []string{"gone", "waits", "fails"} {
-		w := newWorld(t)
-		bad := true
-		w.refuse(&bad, "bad")
-		w.bagOf(30)
-		switch name {
-		case "gone":
-			w.change(object.ActionUpdate, "/roles/ghost")
-			delete(w.holds, object.MustRef("/roles/ghost"))
-		case "waits":
-			w.change(object.ActionUpdate, "/roles/bad")
-		case "fails":
-			w.refuse(&bad, "b")
-			w.signal(20*time.Second, workflows.SignalApproveDeletes) // fails then, and is weighed again
+// What goes with a bag, a policy or a policy group counts for the delete guard,
+// also when the page holds an object that is gone, and when the deletes had to
+// wait.
+func TestContentsCountForTheGuard(t *testing.T) {
+	for parent := range parents {
+		for _, name := range []string{"gone", "waits", "fails"} {
+			t.Run(parent+" "+name, func(t *testing.T) { contentsCount(t, parent, name) })
 		}
-		w.at(time.Minute, func() { bad = false })
-		w.at(2*time.Hour, func() {
-			if s := w.status(); s.Mode != workflows.ModeHalted || !w.replica[bag] {
-				t.Errorf("%s: status %+v, bag there: %t; want halted before 30 items go", name, s, w.replica[bag])
-			}
-			w.env.SignalWorkflow(workflows.SignalApproveDeletes, nil)
-		})
-		if got := w.run(following(0), 3*time.Hour); got.Mode != workflows.ModeFollowing || w.replica[bag] || got.Unsynced != 0 {
-			t.Errorf("%s: status %+v; want the bag deleted after the word", name, got)
+	}
+}
+
+func contentsCount(t *testing.T, parent, name string) {
+	ref := object.MustRef(parent)
+	held, _ := ref.Kind.Contains()
+	w := newWorld(t)
+	bad := true
+	w.refuse(&bad, "bad")
+	w.without(parent, 30)
+	switch name {
+	case "gone":
+		w.change(object.ActionUpdate, "/roles/ghost")
+		delete(w.holds, object.MustRef("/roles/ghost"))
+	case "waits":
+		w.change(object.ActionUpdate, "/roles/bad")
+	case "fails":
+		w.refuse(&bad, "b")
+		w.signal(20*time.Second, workflows.SignalApproveDeletes) // fails then, and is weighed again
+	}
+	w.at(time.Minute, func() { bad = false })
+	w.at(2*time.Hour, func() {
+		if s := w.status(); s.Mode != workflows.ModeHalted || !strings.Contains(s.Reason, string(held)+": 30") || !w.replica[ref] {
+			t.Errorf("status %+v, there: %t; want halted before 30 of kind %s go", s, w.replica[ref], held)
 		}
+		w.env.SignalWorkflow(workflows.SignalApproveDeletes, nil)
+	})
+	if got := w.run(following(0), 3*time.Hour); got.Mode != workflows.ModeFollowing || w.replica[ref] || got.Unsynced != 0 {
+		t.Errorf("status %+v; want %s deleted after the word", got, parent)
 	}
 }
 
