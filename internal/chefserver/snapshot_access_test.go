@@ -96,6 +96,10 @@ func TestFeedOfAccess(t *testing.T) {
 	step("PUT", "/organizations/_acl/read", `{"read":{"actors":["root"],"groups":["users"]}}`, "update /organizations/_acl")
 	f.joe = f.root                   // Who reads the feed from here on.
 	step("DELETE", "/users/joe", "") // A hidden group goes, which is nobody's business.
+	step("POST", "/groups", `{"groupname":"ops"}`, "create /groups/ops")
+	step("PUT", "/groups/ops", members(`["joe"]`, `[]`, `[]`), "update /groups/ops")
+	f.do(f.pivotal, "DELETE", "/users/joe", "").want(200, "")
+	at = f.wantFeed(at, "", "update /groups/ops")
 	if err := f.s.AddMember("acme", "eve", true); err != nil {
 		t.Fatal(err)
 	}
