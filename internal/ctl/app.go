@@ -50,7 +50,7 @@ func (a *App) cli() *cli.App {
 		Flags:           globalFlags(a.DefaultConfig),
 		Action:          noCommand,
 		Commands: []*cli.Command{
-			a.statusCommand(), a.unsyncedCommand(),
+			a.statusCommand(), a.unsyncedCommand(), a.diffCommand(),
 			a.startCommand(), a.stopCommand(), a.syncNowCommand(),
 			a.approveCommand(), a.forgetCommand(), a.removeCommand(),
 			a.versionCommand(),
@@ -82,6 +82,7 @@ the one that reads it. Options may stand before and after ORG.
 
 How is everything?              ` + program + ` sync-status
 What could not be copied, why?  ` + program + ` unsynced-objects acme
+Where do the servers differ?    ` + program + ` diff acme
 Begin, or go on                 ` + program + ` sync-start acme
 Stop writing to the replica     ` + program + ` sync-stop acme --reason 'restoring a backup'
 For scripts                     ` + program + ` sync-status --output json

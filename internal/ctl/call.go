@@ -44,19 +44,8 @@ func (a *App) onPair(do func(context.Context, *call, object.Pair) error) cli.Act
 
 // open reads the settings, connects to Temporal, and runs a command there.
 func (a *App) open(c *cli.Context, do func(context.Context, *call) error) error {
-	k := &call{app: a, flags: c, command: commandName(c)}
-	var err error
-	if k.print, err = a.printer(c); err != nil {
-		return err
-	}
-	f := settingsFlags{
-		file: c.String(flagConfig), replica: c.String(flagReplica),
-		address: c.String(flagAddress), namespace: c.String(flagNamespace),
-	}
-	if k.set, err = a.settings(f); err != nil {
-		return err
-	}
-	if err := k.set.replicates(k.command); err != nil {
+	k, f, err := a.begin(c)
+	if err != nil {
 		return err
 	}
 	if k.target, err = a.target(k.set, f); err != nil {
@@ -68,6 +57,23 @@ func (a *App) open(c *cli.Context, do func(context.Context, *call) error) error 
 	}
 	defer k.temporal.Close()
 	return do(c.Context, k)
+}
+
+// begin reads the settings.
+func (a *App) begin(c *cli.Context) (*call, settingsFlags, error) {
+	k := &call{app: a, flags: c, command: commandName(c)}
+	f := settingsFlags{
+		file: c.String(flagConfig), replica: c.String(flagReplica),
+		address: c.String(flagAddress), namespace: c.String(flagNamespace),
+	}
+	var err error
+	if k.print, err = a.printer(c); err != nil {
+		return nil, f, err
+	}
+	if k.set, err = a.settings(f); err != nil {
+		return nil, f, err
+	}
+	return k, f, k.set.replicates(k.command)
 }
 
 // printer is what --output and --no-color ask for.

@@ -18,6 +18,10 @@ const (
 	ExitUsage       = 2 // the command line or the configuration is wrong; nothing was done
 	ExitUnreachable = 3 // Temporal, or the ec-syncd that has to answer, cannot be reached
 	ExitNotDone     = 4 // not done, or not known to be done
+
+	// ExitUnknown is of commands that compare: whether the servers are equal could
+	// not be told, whatever the reason. They give no code above it.
+	ExitUnknown = 2
 )
 
 // exitCodes is the part of --help about them.
@@ -27,7 +31,9 @@ const exitCodes = `0  what was asked for is done, and nothing needs a person
 2  the command line or the configuration is wrong; nothing was done
 3  Temporal, or the ec-syncd that has to answer, cannot be reached
 4  not done, or not known to be done: the pair does not run, has nothing to
-   approve, did not stop in time, or you said no`
+   approve, did not stop in time, or you said no
+
+Those of diff, as of diff(1): 0 equal, 1 different, 2 it could not be told.`
 
 // A failure is an error with its exit code and the command that helps.
 type failure struct {

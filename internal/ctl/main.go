@@ -22,7 +22,7 @@ type App struct {
 	Stdout, Stderr io.Writer
 
 	// Terminal says which of the three are terminals. A question is asked only on
-	// one, colours and the clearing of --watch appear only there.
+	// one, colours, progress and the clearing of --watch appear only there.
 	Terminal Terminal
 
 	// Connect reaches Temporal.
@@ -47,14 +47,14 @@ type App struct {
 }
 
 // Terminal says what an operator looks at.
-type Terminal struct{ In, Out bool }
+type Terminal struct{ In, Out, Err bool }
 
 // Main runs chef-sync-ctl with the real world and returns the exit code. args
 // begin with the name of the program.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &App{
 		Stdin: stdin, Stdout: stdout, Stderr: stderr,
-		Terminal:      Terminal{In: isTerminal(stdin), Out: isTerminal(stdout)},
+		Terminal:      Terminal{In: isTerminal(stdin), Out: isTerminal(stdout), Err: isTerminal(stderr)},
 		Connect:       Dial,
 		Now:           time.Now,
 		Sleep:         sleep,

@@ -9,24 +9,49 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/replicate"
 	"github.com/chef-sync/chef-sync/workflows"
 )
+
+// flagDeep is of unsynced-objects.
+const flagDeep = "deep"
 
 func (a *App) unsyncedCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "unsynced-objects",
 		Usage:     "list the objects that are not as on the primary, and why",
 		ArgsUsage: "ORG",
-		Description: `Each object on the list is tried again by itself, ever more rarely; sync-now tries
-all at once. An object leaves the list when it is as on the primary.
+		Description: `Lists apart what was tried and failed, and what is pending: deletes that wait,
+until the writes that came with them are done or an operator agrees. Each object
+is tried again by itself, ever more rarely; sync-now tries all at once. An object
+leaves the list when it is as on the primary.
 
    ` + program + ` unsynced-objects acme
-   ` + program + ` unsynced-objects acme --output json | jq -r '.[].ref'
+   ` + program + ` unsynced-objects acme --output json | jq -r '.failed[].ref'
+   ` + program + ` unsynced-objects acme --deep
+
+--deep also compares both servers now, as ` + program + ` diff does, and
+lists what differs: what nobody has noticed yet, what only the replica has, and
+changes that are on their way. In JSON "differ" is null without it.
 
 The exit code is 0 if there are none and 1 if there are some.`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: flagDeep, DisableDefaultText: true, Usage: "also compare both servers, and list what differs now"},
+		},
 		Action: a.onPair(showUnsynced),
 	}
 }
+
+// unsyncedLists are the lists of unsynced-objects, as JSON.
+type unsyncedLists struct {
+	Failed  []workflows.Unsynced `json:"failed"`  // tried, and not done
+	Pending []workflows.Unsynced `json:"pending"` // deletes that wait
+
+	// Differ are objects that are not equal now; nil = nobody looked.
+	Differ []replicate.Difference `json:"differ"`
+}
+
+func (l unsyncedLists) empty() bool { return len(l.Failed)+len(l.Pending)+len(l.Differ) == 0 }
 
 func showUnsynced(ctx context.Context, k *call, p object.Pair) error {
 	list := []workflows.Unsynced{}
@@ -39,25 +64,60 @@ func showUnsynced(ctx context.Context, k *call, p object.Pair) error {
 	case err != nil:
 		return k.failed("query "+workflows.QueryUnsynced+" of "+p.WorkflowID(), err)
 	}
-	if list == nil {
-		list = []workflows.Unsynced{}
+	lists := unsyncedLists{Failed: []workflows.Unsynced{}, Pending: []workflows.Unsynced{}}
+	for _, u := range list {
+		if u.Waits {
+			lists.Pending = append(lists.Pending, u)
+		} else {
+			lists.Failed = append(lists.Failed, u)
+		}
+	}
+	var d *Diff
+	if k.flags.Bool(flagDeep) {
+		if d, err = k.compare(ctx, p.Destination, compareOptions{namesOnly: true}); err != nil {
+			return err
+		}
+		lists.Differ = append([]replicate.Difference{}, d.Differences...)
 	}
 	if k.print.json {
-		err = k.print.document(list)
+		err = k.print.document(lists)
 	} else {
-		k.print.unsynced(p, list)
+		k.print.unsynced(p, lists, d)
 	}
-	if err == nil && len(list) > 0 {
+	if err == nil && !lists.empty() {
 		return errLook
 	}
 	return err
 }
 
-func (p *printer) unsynced(pair object.Pair, list []workflows.Unsynced) {
-	if len(list) == 0 {
+// unsynced prints the lists; d is what --deep found, nil without it.
+func (p *printer) unsynced(pair object.Pair, l unsyncedLists, d *Diff) {
+	if len(l.Failed)+len(l.Pending) == 0 {
 		fmt.Fprintf(p.out, "%s has no unsynced objects\n", cell(pair.String()))
-		return
 	}
+	if len(l.Failed) > 0 {
+		fmt.Fprintf(p.out, "FAILED: %d\n", len(l.Failed))
+		p.unsyncedRows(l.Failed)
+	}
+	if len(l.Pending) > 0 {
+		if len(l.Failed) > 0 {
+			fmt.Fprintln(p.out)
+		}
+		fmt.Fprintf(p.out, "PENDING: %d\n", len(l.Pending))
+		p.unsyncedRows(l.Pending)
+	}
+	switch {
+	case d == nil:
+	case d.Equal:
+		fmt.Fprintf(p.out, "\nboth servers are equal\n")
+	default:
+		fmt.Fprintf(p.out, "\nDIFFER NOW: %d\n", len(l.Differ))
+		p.differences(d)
+		fmt.Fprintf(p.out, "\n  in what: %s diff %s\n", program, cell(pair.Destination))
+	}
+}
+
+func (p *printer) unsyncedRows(list []workflows.Unsynced) {
 	var cells [][]string
 	for _, u := range list {
 		next := p.in(moment(u.NextTry))
