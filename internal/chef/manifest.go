@@ -260,12 +260,12 @@ func encodeJSON(v any) (json.RawMessage, error) {
 
 // CookbookName returns the cookbook's name, without version.
 func (m *Manifest) CookbookName() string {
-	if name := stringAt(m.keys, "cookbook_name"); name != "" {
-		return name
-	}
 	name := stringAt(m.keys, "name")
 	if m.Identifier() != "" {
 		return name // an artifact is called like its cookbook, be it a-1.0
+	}
+	if name := stringAt(m.keys, "cookbook_name"); name != "" {
+		return name
 	}
 	return strings.TrimSuffix(name, "-"+m.Version())
 }

@@ -181,6 +181,7 @@ func TestManifestNames(t *testing.T) {
 		{`{"name":"a-1.0","cookbook_name":"a","version":"1.0.0","metadata":{"version":"1.0"}}`, "a", "1.0"},
 		{`{"cookbook_name":"a","metadata":{"version":7},"version":"1.0"}`, "a", "1.0"},
 		{`{"name":"artifact","identifier":"abc","version":"1.0.0","all_files":[]}`, "artifact", "1.0.0"},
+		{`{"name":"a-1.0.0","cookbook_name":"b","identifier":"abc","version":"1.0.0"}`, "a-1.0.0", "1.0.0"},
 	} {
 		m := manifest(t, tt.text)
 		if m.CookbookName() != tt.name || m.Version() != tt.version || m.Frozen() {
