@@ -55,8 +55,8 @@ func (s *Server) prepareOrganization(name, fullName string) (*organization, stri
 
 // RecreateOrganization deletes the organization and creates an empty one of the
 // same name, with another GUID, as an administrator may do behind a
-// replicator's back. Its members and admins are those of the old one. It returns
-// the new validator's key.
+// replicator's back. Its members and admins are those of the old one; groups and
+// ACLs are those of a fresh organization. It returns the new validator's key.
 func (s *Server) RecreateOrganization(name string) ([]byte, error) {
 	o, priv, err := s.prepareOrganization(name, name)
 	if err != nil {
@@ -112,8 +112,9 @@ func (s *Server) CreateUser(name string, publicKeyPEM []byte) error {
 	return nil
 }
 
-// AddMember makes the user a member of the organization, and one of its admins
-// or not. It may be called again to change that.
+// AddMember makes the user a member of the organization, and a member of its
+// group admins or not. It may be called again to change that. It does not give
+// back to a member the rights that a change of the group users took.
 func (s *Server) AddMember(org, user string, admin bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,7 +8,8 @@ import (
 
 // Snapshot is everything in one organization at one moment, independent of the
 // server it came from. Two organizations hold the same content exactly when
-// their Objects are equal and all files are Intact.
+// their Objects are equal and all files are Intact; who may do what with it is
+// in ACLs.
 type Snapshot struct {
 	Name, FullName, GUID string
 	Members              []string // user names, sorted
@@ -18,17 +19,18 @@ type Snapshot struct {
 	// (sorted keys, no white space). Paths are those of the change feed:
 	// /roles/N, /environments/N, /data/B, /data/B/I, /cookbooks/N/X.Y.Z,
 	// /cookbook_artifacts/N/ID, /policies/N, /policies/N/revisions/R,
-	// /policy_groups/G, /policy_groups/G/policies/N, /nodes/N, and /clients/N
-	// besides. The environment _default is there, too. A cookbook version is
-	// shown as its frozen flag, its metadata and its files by path, specificity
-	// and MD5, since the same version can be stored in two forms; an artifact as
-	// these with its name, identifier and version. A policy revision is shown as
-	// it is stored, with the policy_group_list that somebody may have sent.
+	// /policy_groups/G, /policy_groups/G/policies/N, /nodes/N, /clients/N,
+	// /groups/N and /containers/N. The environment _default is there, too. A
+	// cookbook version is shown as its frozen flag, its metadata and its files by
+	// path, specificity and MD5, since the same version can be stored in two forms;
+	// an artifact as these with its name, identifier and version. A policy revision
+	// is shown as it is stored, with the policy_group_list that somebody may have
+	// sent.
+	//
+	// A group is shown as its clients, groups and users, without the groups that
+	// belong to one user each (USAGs). Neither these nor billing-admins are here;
+	// Groups has them.
 	Objects map[string]string
-
-	// Groups and containers are at /groups/N and /containers/N. A group is shown
-	// as its clients, groups and users without the groups that belong to one user
-	// (USAGs). Neither these nor billing-admins are in Objects; Groups has them.
 
 	// Groups maps the names of all groups to their members, USAGs included.
 	Groups map[string]GroupMembers
