@@ -1,14 +1,10 @@
 package harness
 
 import (
-	"fmt"
-	"maps"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -74,55 +70,6 @@ func NewClient(t testing.TB, url, org, user, keyFile string) *chef.Client {
 	}
 	t.Cleanup(c.Close)
 	return c
-}
-
-// Diff compares what two in-process servers hold, without going through their
-// APIs or our client. It returns one line per difference: objects that are
-// missing or not equal, and cookbooks on the second whose files are not all
-// there and intact.
-func Diff(t testing.TB, primary, replica *ChefServer) []string {
-	t.Helper()
-	want, have := snapshot(t, primary), snapshot(t, replica)
-	var out []string
-	for _, path := range slices.Sorted(maps.Keys(want.Objects)) {
-		switch got, ok := have.Objects[path]; {
-		case strings.HasPrefix(path, "/clients/"), strings.HasPrefix(path, "/nodes/"):
-		case !ok:
-			out = append(out, path+": missing on the replica")
-		case got != want.Objects[path]:
-			out = append(out, fmt.Sprintf("%s:\n\tprimary %s\n\treplica %s", path, want.Objects[path], got))
-		}
-	}
-	for _, path := range slices.Sorted(maps.Keys(have.Objects)) {
-		_, ok := want.Objects[path]
-		if !ok && !strings.HasPrefix(path, "/clients/") && !strings.HasPrefix(path, "/nodes/") {
-			out = append(out, path+": only on the replica")
-		}
-	}
-	for _, path := range slices.Sorted(maps.Keys(have.Cookbooks)) {
-		if !have.Cookbooks[path].Complete() {
-			out = append(out, path+": incomplete on the replica")
-		}
-	}
-	return out
-}
-
-// aside reports whether an object is none of those that every pair replicates.
-func aside(path string) bool {
-	for _, kind := range []string{"/clients/", "/groups/", "/containers/"} {
-		if strings.HasPrefix(path, kind) {
-			return true
-		}
-	}
-	return false
-}
-
-// CheckInSync fails the test unless [Diff] finds nothing.
-func CheckInSync(t testing.TB, primary, replica *ChefServer) {
-	t.Helper()
-	if diff := Diff(t, primary, replica); len(diff) > 0 {
-		t.Errorf("the servers differ in %d objects:\n%s", len(diff), strings.Join(diff[:min(len(diff), 20)], "\n"))
-	}
 }
 
 func snapshot(t testing.TB, s *ChefServer) *chefserver.Snapshot {
