@@ -10,12 +10,6 @@ import (
 	"strings"
 )
 
-// A PolicyRevision names one revision of a policy.
-type PolicyRevision struct {
-	Policy string `json:"policy"`
-	ID     string `json:"revision_id"`
-}
-
 // ListPolicies returns the policies and the ids of their revisions, sorted.
 // erchef makes this list out of the revisions: a policy without any is not in it,
 // although it exists; see [Client.GetPolicy].
