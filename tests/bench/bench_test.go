@@ -32,8 +32,8 @@ func BenchmarkCopy(b *testing.B) {
 func compete(b *testing.B, w *world, s size) {
 	c := &contest{world: w.name, objects: s.objects()}
 	for i := range *rounds {
-		b.Run(fmt.Sprintf("ours/%d", i+1), func(b *testing.B) { c.ours = append(c.ours, report(b, ours(b, w, w.replica(b)))) })
-		b.Run(fmt.Sprintf("bare/%d", i+1), func(b *testing.B) { c.bare = append(c.bare, report(b, bare(b, w, w.replica(b)))) })
+		b.Run(fmt.Sprintf("ours/%d", i+1), func(b *testing.B) { c.ours = append(c.ours, reported(b, ours(b, w, w.replica(b)))) })
+		b.Run(fmt.Sprintf("bare/%d", i+1), func(b *testing.B) { c.bare = append(c.bare, reported(b, bare(b, w, w.replica(b)))) })
 	}
 	if len(c.ours) == 0 || len(c.bare) == 0 {
 		b.Fatal("no round was completed")
@@ -41,8 +41,8 @@ func compete(b *testing.B, w *world, s size) {
 	c.print(s)
 }
 
-// report makes the result that of the benchmark.
-func report(b *testing.B, r result) result {
+// reported makes the result that of the benchmark.
+func reported(b *testing.B, r result) result {
 	b.Helper()
 	b.ReportMetric(float64(r.wall), "ns/op")
 	b.ReportMetric(r.cpu.Seconds(), "cpu-s/op")

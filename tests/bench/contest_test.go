@@ -21,29 +21,34 @@ type result struct {
 // bare copies with the bare loop, which starts and ends within the time.
 func bare(t testing.TB, w *world, r *replica) result {
 	t.Helper()
-	args := append(sideArgs("from", w.primary, w.api), sideArgs("to", r.side, w.api)...)
-	cmd := exec.CommandContext(t.Context(), harness.BuildBinary(t, "./tests/bench/bare"),
-		append(args, "-parallel", strconv.Itoa(*parallel))...)
+	r.begin()
+	got := bareWith(t, w, r.side)
+	if n := r.end(); n > 0 && n != got.requests {
+		t.Errorf("bare made %d requests by its own count, %d by the servers'", got.requests, n)
+	}
+	r.check(t)
+	return got
+}
+
+// bareWith runs the bare loop with further arguments.
+func bareWith(t testing.TB, w *world, to harness.Side, more ...string) result {
+	t.Helper()
+	args := append(sideArgs("from", w.primary, w.api), sideArgs("to", to, w.api)...)
+	args = append(args, "-parallel", strconv.Itoa(*parallel))
+	cmd := exec.CommandContext(t.Context(), harness.BuildBinary(t, "./tests/bench/bare"), append(args, more...)...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
-	r.begin()
 	start := time.Now()
 	err := cmd.Run()
 	wall := time.Since(start)
 	if err != nil {
 		t.Fatalf("bare: %v\n%s", err, &errOut)
 	}
-	got := result{wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
 	var says struct{ Requests int }
 	if err := json.Unmarshal(out.Bytes(), &says); err != nil {
 		t.Fatalf("bare: %v", err)
 	}
-	got.requests = says.Requests
-	if n := r.end(); n > 0 && n != says.Requests {
-		t.Errorf("bare made %d requests by its own count, %d by the servers'", says.Requests, n)
-	}
-	r.check(t)
-	return got
+	return result{wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), requests: says.Requests}
 }
 
 func sideArgs(flag string, s harness.Side, api string) []string {

@@ -61,7 +61,7 @@ func (c *copier) chunk(ctx context.Context, paths []string) error {
 	var books []cookbook
 	urls := map[string]string{}
 	err := each(ctx, c.parallel, paths, func(ctx context.Context, path string) error {
-		b, err := c.read(ctx, path)
+		b, err := c.from.read(ctx, path)
 		if err != nil {
 			return err
 		}
@@ -81,32 +81,6 @@ func (c *copier) chunk(ctx context.Context, paths []string) error {
 		c.objects.Add(1)
 		return c.to.api(ctx, http.MethodPut, b.path, "", b.body, nil)
 	})
-}
-
-// read reads a manifest. File URLs are taken out: they are one server's own.
-func (c *copier) read(ctx context.Context, path string) (cookbook, error) {
-	b := cookbook{path: path, urls: map[string]string{}}
-	var manifest map[string]json.RawMessage
-	if err := c.from.api(ctx, http.MethodGet, path, "", nil, &manifest); err != nil {
-		return b, err
-	}
-	for key, value := range manifest {
-		var files []map[string]any
-		if value[0] != '[' || json.Unmarshal(value, &files) != nil {
-			continue
-		}
-		for _, f := range files {
-			b.urls[f["checksum"].(string)] = f["url"].(string)
-			delete(f, "url")
-		}
-		var err error
-		if manifest[key], err = json.Marshal(files); err != nil {
-			return b, err
-		}
-	}
-	var err error
-	b.body, err = json.Marshal(manifest)
-	return b, err
 }
 
 // sandbox brings over those files that the second side lacks.

@@ -7,6 +7,9 @@
 // a sandbox for every 50 cookbook versions, and writes what the other side lacks.
 // What is there already is left alone, equal or not. Any answer but a success
 // ends it.
+//
+// With -verify it writes nothing and reads what a proof of equality cannot do
+// without.
 package main
 
 import (
@@ -31,8 +34,8 @@ func main() {
 // outcome is what bare prints, as JSON.
 type outcome struct {
 	Requests int64 `json:"requests"` // to both servers, files included
-	Objects  int64 `json:"objects"`  // written
-	Files    int64 `json:"files"`    // written
+	Objects  int64 `json:"objects"`  // written, or compared
+	Files    int64 `json:"files"`    // written, or read
 }
 
 // run is the program.
@@ -42,6 +45,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	from.flags(flags, "from")
 	to.flags(flags, "to")
 	parallel := flags.Int("parallel", 8, "what is done at a time")
+	verify := flags.Bool("verify", false, "write nothing: read both sides completely and compare")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -53,7 +57,11 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if c.to, err = to.open(*parallel); err != nil {
 		return err
 	}
-	if err := c.all(ctx); err != nil {
+	do := c.all
+	if *verify {
+		do = c.verify
+	}
+	if err := do(ctx); err != nil {
 		return err
 	}
 	return json.NewEncoder(stdout).Encode(outcome{
