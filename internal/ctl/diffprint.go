@@ -108,7 +108,7 @@ func (p *printer) counts(d *Diff) {
 	}
 	p.rows([]string{"KIND", "PRIMARY", "REPLICA", "EQUAL", "NOT EQUAL"}, cells)
 	if d.Files > 0 {
-		fmt.Fprintf(p.out, "%s of cookbooks read, and intact\n", count(d.Files, "file"))
+		fmt.Fprintf(p.out, "%s read and intact\n", count(d.Files, "cookbook file"))
 	}
 }
 

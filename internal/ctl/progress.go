@@ -14,7 +14,7 @@ func (k *call) progress(total int) (read func(object.Ref), done func()) {
 	if !k.app.Terminal.Err || total == 0 {
 		return func(object.Ref) {}, func() {}
 	}
-	p := mpb.New(mpb.WithOutput(k.app.Stderr), mpb.WithWidth(40))
+	p := mpb.New(mpb.WithOutput(k.app.Stderr), mpb.WithWidth(40), mpb.WithAutoRefresh())
 	bar := p.AddBar(int64(total), mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name("comparing "), decor.CountersNoUnit("%d of %d")))
 	return func(object.Ref) { bar.Increment() }, func() {

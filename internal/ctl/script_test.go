@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write what chef-sync-ctl prints into th
 //	code N              the exit code of the last chef-sync-ctl was N
 //	calls               prints what was asked of Temporal since the last calls
 //
-// and the variables TERMINAL (in,out), ANSWER (what is typed there), WATCH (how
+// those of [serverCommands], and the variables TERMINAL (in,out,err), ANSWER (what is typed there), WATCH (how
 // many looks --watch takes), and those of chef-sync-ctl.
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -35,13 +35,13 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames: true,
 		UpdateScripts:      *update,
 		Setup: func(e *testscript.Env) error {
-			w := &world{at: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
+			w := &world{at: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), t: e.T().(testing.TB)}
 			w.temporal = &fake{now: w.now, Down: "the script has no temporal"}
 			e.Values[worldKey{}] = w
 			e.Setenv("TEMPORAL_CONFIG_FILE", e.WorkDir+"/no-temporal.toml")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+		Cmds: withServers(map[string]func(*testscript.TestScript, bool, []string){
 			program: func(ts *testscript.TestScript, neg bool, args []string) {
 				one.Lock()
 				defer one.Unlock()
@@ -50,13 +50,15 @@ func TestScripts(t *testing.T) {
 			"temporal": makeTemporal,
 			"code":     wantCode,
 			"calls":    printCalls,
-		},
+		}),
 	})
 }
 
 // world is what one script lives in.
 type world struct {
+	t        testing.TB
 	temporal *fake
+	servers  *servers // nil until a script starts them
 	target   Target
 	code     int
 
@@ -101,7 +103,7 @@ func runProgram(ts *testscript.TestScript, neg bool, args []string) {
 	terminal := strings.Split(ts.Getenv("TERMINAL"), ",")
 	a := &App{
 		Stdin: strings.NewReader(ts.Getenv("ANSWER")), Stdout: ts.Stdout(), Stderr: ts.Stderr(),
-		Terminal:      Terminal{In: slices.Contains(terminal, "in"), Out: slices.Contains(terminal, "out")},
+		Terminal:      Terminal{In: slices.Contains(terminal, "in"), Out: slices.Contains(terminal, "out"), Err: slices.Contains(terminal, "err")},
 		Connect:       w.connect,
 		Now:           w.now,
 		Sleep:         w.sleep,

@@ -91,7 +91,11 @@ func (s settings) replicates(command string) error {
 	case s.file == "" || s.cfg.Replicates():
 		return nil
 	case s.cfg.Role == config.RoleMaster:
-		return fail(ExitUsage, "ssh REPLICA "+program+" "+command+" …\n"+program+" --address HOST:PORT --replica NAME "+command+" …",
+		hint := "ssh REPLICA " + program + " " + command + " …"
+		if command != "diff" { // which needs more than Temporal
+			hint += "\n" + program + " --address HOST:PORT --replica NAME " + command + " …"
+		}
+		return fail(ExitUsage, hint,
 			"%s belongs on a replica: this host has role :%s in %s, and a primary only serves the feed", command, s.cfg.Role, s.file)
 	default:
 		return fail(ExitUsage, "$EDITOR "+s.file,
