@@ -92,6 +92,14 @@ type Gate interface {
 	Ready(ctx context.Context, r *Replica, o Object) error
 }
 
+// A Replacer is a handler of a kind whose delete takes along what points at the
+// object, and whose objects need no files.
+type Replacer interface {
+	// Replace deletes what the server holds in the place of o and makes it anew,
+	// with what pointed at it. A crash in between leaves it deleted.
+	Replace(ctx context.Context, c *chef.Client, o Object) error
+}
+
 // A Container is a handler of a kind whose objects hold others, which a server
 // deletes with them.
 type Container interface {

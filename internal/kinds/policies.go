@@ -171,6 +171,30 @@ func (h policyRevisions) Update(ctx context.Context, c *chef.Client, o, _ Object
 	return unchanged(ctx, h, c, o)
 }
 
+// Replace writes the revision through the pointers that its delete took along: a
+// pointer that is written makes the revision that it names.
+func (h policyRevisions) Replace(ctx context.Context, c *chef.Client, o Object) error {
+	groups, err := c.ListPolicyGroups(ctx)
+	if err != nil {
+		return err
+	}
+	if err := h.Delete(ctx, c, o.Ref); err != nil && !chef.IsNotFound(err) {
+		return err
+	}
+	if err := h.Create(ctx, c, o); err != nil && !chef.IsConflict(err) {
+		return err
+	}
+	for group, pointers := range groups {
+		if pointers[o.Ref.Name] != o.Ref.Sub {
+			continue
+		}
+		if err := c.PutPointer(ctx, group, o.Ref.Name, o.Raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (policyRevisions) Delete(ctx context.Context, c *chef.Client, ref object.Ref) error {
 	return c.DeletePolicyRevision(ctx, ref.Name, ref.Sub)
 }

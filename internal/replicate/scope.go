@@ -50,7 +50,7 @@ func (e *Engine) scope(primaryLacks, replicaLacks []object.Kind) (object.Scope, 
 func (e *Engine) untouchable() []string {
 	out := []string{
 		"/groups/billing-admins",
-		"/policies/" + kinds.Placeholder, "/policy_groups/*/policies/" + kinds.Placeholder,
+		"/policies/" + kinds.Placeholder, "/policies/*/revisions/" + kinds.Placeholder, "/policy_groups/*/policies/" + kinds.Placeholder,
 	}
 	for _, c := range []*chef.Client{e.Primary, e.Replica} {
 		out = append(out, "/clients/"+c.User())

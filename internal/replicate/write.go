@@ -56,10 +56,13 @@ func (a *apply) update(ctx context.Context, o, held kinds.Object) (outcome, erro
 		return nil, err
 	}
 	err := handler(o.Ref).Update(ctx, a.e.Replica, o, held)
-	if errors.Is(err, kinds.ErrRecreate) && a.e.Recreate {
-		return nil, a.remove(ctx, o)
+	if !errors.Is(err, kinds.ErrRecreate) || !a.e.Recreate {
+		return updated, err
 	}
-	return updated, err
+	if r, ok := handler(o.Ref).(kinds.Replacer); ok {
+		return updated, r.Replace(ctx, a.e.Replica, o)
+	}
+	return nil, a.remove(ctx, o)
 }
 
 // ready asks whether the replica has all that o points at.
