@@ -45,6 +45,8 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 			return p.failed(ctx, err)
 		case out != nil:
 			return *out, nil
+		case in.Once:
+			return PollResult{Cursor: in.Cursor, Identities: in.Identities, UpToDate: true}, nil
 		}
 		delay := jitter(p.set.PollInterval)
 		if time.Now().Add(delay).After(end) {
