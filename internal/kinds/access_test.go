@@ -76,23 +76,29 @@ func (r *rights) as(s *harness.ChefServer, name string) *chef.Client {
 // apply copies one object as the engine does, and says what it left.
 func (r *rights) apply(path string) (left []string, err error) {
 	r.Helper()
-	src, held := r.read(path)
-	h := kinds.For(src.Ref.Kind)
-	want, heldDigest := src, held.Digest
-	if a, ok := h.(kinds.Adapter); ok {
-		got, err := a.Adapt(r.Context(), &kinds.Replica{Client: r.replica.Client, Scope: r.scope}, src, held)
-		if err != nil {
-			return nil, err
-		}
-		want, heldDigest, left = got.Want, got.Held, got.Left
-	}
+	got, held, err := r.adapt(path)
+	h := kinds.For(object.MustRef(path).Kind)
 	switch {
+	case err != nil:
+		return nil, err
 	case held.Raw == nil:
-		return left, h.Create(r.Context(), r.replica.Client, want)
-	case want.Digest == heldDigest:
-		return left, nil
+		return got.Left, h.Create(r.Context(), r.replica.Client, got.Want)
+	case got.Want.Digest == got.Held:
+		return got.Left, nil
 	}
-	return left, h.Update(r.Context(), r.replica.Client, want, held)
+	return got.Left, h.Update(r.Context(), r.replica.Client, got.Want, held)
+}
+
+// adapt says what the replica should hold, and what it holds.
+func (r *rights) adapt(path string) (kinds.Adapted, kinds.Object, error) {
+	r.Helper()
+	src, held := r.read(path)
+	a, ok := kinds.For(src.Ref.Kind).(kinds.Adapter)
+	if !ok {
+		return kinds.Adapted{Want: src, Held: held.Digest}, held, nil
+	}
+	got, err := a.Adapt(r.Context(), &kinds.Replica{Client: r.replica.Client, Scope: r.scope}, src, held)
+	return got, held, err
 }
 
 // read reads both sides' objects; the zero Object for none on the replica.
@@ -119,6 +125,9 @@ func (r *rights) copied(path string, wantLeft ...string) {
 	}
 	if !slices.Equal(left, wantLeft) {
 		r.Errorf("apply %s: left %q; want %q", path, left, wantLeft)
+	}
+	if got, held, err := r.adapt(path); err != nil || got.Want.Digest != got.Held {
+		r.Errorf("apply %s: the replica holds %s and should hold %s, %v", path, held.Raw, got.Want.Raw, err)
 	}
 	r.replica.ResetStats()
 	if _, err := r.apply(path); err != nil {

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/chef-sync/chef-sync/internal/chef"
-	"github.com/chef-sync/chef-sync/internal/object"
 )
 
 // Adapt makes of the primary's ACL the one that the replica should hold:
@@ -13,8 +12,8 @@ import (
 //	in a permission                       on the replica
 //	known user, client or group           as on the primary
 //	unknown                               left out, and said; the server would refuse it
-//	superuser, whom we sign as            as it is; not compared
-//	hidden group of a user                as it is; not compared
+//	superuser, whom we sign as            as it is
+//	hidden group of a user                as it is
 //	group admins in grant                 stays if it is there: only the superuser may take it out
 //
 // If a group loses a permission and we are not named in it, we are: we may have
@@ -39,13 +38,8 @@ func (acls) Adapt(ctx context.Context, r *Replica, src, held Object) (Adapted, e
 	if held.Raw != nil {
 		want = eachAllowed(want, func(p chef.Permission, w chef.Allowed) chef.Allowed { return a.kept(p, w, have[p]) })
 	}
-	out := Adapted{Left: sorted(a.left)}
-	if out.Want, err = document(src.Ref, want); err != nil {
-		return Adapted{}, err
-	}
-	if out.Want.Digest, err = a.digest(want); err == nil && held.Raw != nil {
-		out.Held, err = a.digest(have)
-	}
+	out := Adapted{Held: held.Digest, Left: sorted(a.left)}
+	out.Want, err = document(src.Ref, want)
 	return out, err
 }
 
@@ -103,14 +97,4 @@ func (a *aclAdapter) keptGrant(w, have chef.Allowed) chef.Allowed {
 		return have
 	}
 	return w
-}
-
-// digest is over what is compared.
-func (a *aclAdapter) digest(acl chef.ACL) (object.Digest, error) {
-	o, err := document(object.Ref{}, eachAllowed(acl, func(_ chef.Permission, f chef.Allowed) chef.Allowed {
-		return chef.Allowed{
-			Users: without(f.Users, a.ownUser), Clients: without(f.Clients, a.ownClient), Groups: without(f.Groups, isOwnGroup),
-		}
-	}))
-	return o.Digest, err
 }

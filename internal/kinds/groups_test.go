@@ -73,6 +73,20 @@ func TestAdminsKeepSomebody(t *testing.T) {
 	r.must(r.as(r.replica, "alice").CreateGroup(t.Context(), "hers"))
 }
 
+// Also an update that nobody adapted leaves alone what is the server's own.
+func TestUpdateKeepsThePair(t *testing.T) {
+	t.Parallel()
+	r := pairOf(t, object.KindGroup)
+	ref := object.MustRef("/groups/admins")
+	admins := chef.Group{Name: "admins", Users: []string{"pivotal", "alice", r.user()}, Clients: []string{"acme-validator"}}
+	r.members(r.root.replica, admins)
+	body := []byte(`{"name":"admins","users":["bob"],"clients":[],"groups":[]}`)
+	r.must(kinds.For(ref.Kind).Update(t.Context(), r.replica.Client, kinds.Object{Ref: ref, Raw: body}, kinds.Object{}))
+	admins.Users = []string{"pivotal", "bob", r.user()}
+	r.wantMembers("admins", admins)
+	r.mayAdminister()
+}
+
 // The pair is an admin of the replica through a group that the primary's admins
 // do not hold.
 func TestAdminsKeepTheGroupOfThePair(t *testing.T) {
