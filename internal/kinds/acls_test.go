@@ -263,7 +263,7 @@ func TestListOfACLs(t *testing.T) {
 	want := map[string]bool{"/organizations/_acl": true}
 	for _, path := range []string{
 		"/roles/r", "/data/b", "/cookbooks/c", "/environments/e", "/environments/_default", "/nodes/n", "/clients/acme-validator",
-		"/groups/admins", "/groups/clients", "/groups/public_key_read_access", "/groups/users",
+		"/groups/admins", "/groups/clients", "/groups/users",
 		"/containers/clients", "/containers/containers", "/containers/cookbook_artifacts", "/containers/cookbooks", "/containers/data",
 		"/containers/environments", "/containers/groups", "/containers/nodes", "/containers/policies", "/containers/policy_groups",
 		"/containers/roles", "/containers/sandboxes",

@@ -12,14 +12,15 @@ import (
 
 // The groups of every organization.
 const (
-	groupAdmins  = "admins"
-	groupBilling = "billing-admins"
-	groupClients = "clients"
+	groupAdmins     = "admins"
+	groupBilling    = "billing-admins"
+	groupClients    = "clients"
+	groupKeyReaders = "public_key_read_access"
 )
 
 // defaultGroups are in every organization and never deleted: all rights of a new
 // organization come from them.
-var defaultGroups = []string{groupAdmins, groupBilling, groupClients, "users", "public_key_read_access"}
+var defaultGroups = []string{groupAdmins, groupBilling, groupClients, "users", groupKeyReaders}
 
 // groups is the handler of groups with their members. The hidden groups of users
 // are neither listed nor copied nor taken away: see [hidden]. What the replica

@@ -74,7 +74,7 @@ func comparables(s *chefserver.Snapshot, more []object.Kind) map[string]string {
 	if slices.Contains(more, object.KindACL) {
 		for path, text := range s.ACLs {
 			if !unlisted(s.Objects, strings.TrimSuffix(path, "/_acl")) && path != "/groups/billing-admins/_acl" &&
-				path != "/clients/"+s.Name+"-validator/_acl" {
+				path != "/groups/public_key_read_access/_acl" && path != "/clients/"+s.Name+"-validator/_acl" {
 				out[path] = withoutOwn(text)
 			}
 		}
