@@ -113,11 +113,17 @@ func body(t *testing.T, c *chef.Client, path string) map[string]any {
 // pivotal is the superuser of a server.
 func pivotal(t *testing.T, s *harness.ChefServer) *chef.Client {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "pivotal.pem")
-	if err := os.WriteFile(file, s.PivotalKeyPEM(), 0o600); err != nil {
+	return harness.NewClient(t, s.URL, harness.Organization, "pivotal", keyFile(t, "pivotal", string(s.PivotalKeyPEM())))
+}
+
+// keyFile is a file with somebody's private key.
+func keyFile(t *testing.T, name, private string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name+".pem")
+	if err := os.WriteFile(file, []byte(private), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return harness.NewClient(t, s.URL, harness.Organization, "pivotal", file)
+	return file
 }
 
 // sent is one request that the replica was sent.
