@@ -34,34 +34,68 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 	}
 	p.shown.Store(p.beat)
 	defer beating(ctx, func() any { return p.shown.Load() })()
-	a.polls.Store(in.Pair, p)
-	end := time.Now().Add(p.set.PollHold)
+	wctx, release := whileWorking(ctx)
+	defer release(nil)
+	p.release = release
+	// A poll that was cancelled hears of it many seconds later. It must not ask
+	// the feed any more when its successor does: see [feed.Feed].
+	if was, ok := a.polls.Swap(in.Pair, p); ok {
+		was.(*poll).release(errSucceeded)
+	}
+	defer a.polls.CompareAndDelete(in.Pair, p)
+	p.end = time.Now().Add(p.set.PollHold)
 	for {
-		out, err := p.once(ctx)
+		out, err := p.once(wctx)
+		delay := jitter(p.set.PollInterval)
 		switch {
 		case ctx.Err() != nil:
 			return PollResult{}, ctx.Err()
+		case err == nil && out != nil:
+			return *out, nil
+		case wctx.Err() != nil:
+			return PollResult{}, p.again(ctx, TypeUpToDate, delay, context.Cause(wctx).Error())
 		case err != nil:
 			return p.failed(ctx, err)
-		case out != nil:
-			return *out, nil
 		case in.Once:
 			return PollResult{Cursor: in.Cursor, Identities: in.Identities, UpToDate: true}, nil
 		}
-		delay := jitter(p.set.PollInterval)
-		if time.Now().Add(delay).After(end) {
+		if p.held { // the feed has done the waiting
+			delay = heldDelay
+		}
+		if time.Now().Add(delay).After(p.end) {
 			return PollResult{}, p.again(ctx, TypeUpToDate, delay,
 				fmt.Sprintf("up to date at %s; next poll in %s", in.Cursor, delay.Round(time.Second/10)))
 		}
-		if err := sleep(ctx, delay); err != nil {
-			return PollResult{}, err
-		}
-		// A poll that was cancelled hears of it many seconds later. It must not ask
-		// the feed any more when its successor does: see [feed.Feed].
-		if now, _ := a.polls.Load(in.Pair); now != p {
-			return PollResult{}, p.again(ctx, TypeUpToDate, delay, "another poll of this pair has begun")
-		}
+		_ = sleep(wctx, delay) // whatever ends it ends the next poll, too
 	}
+}
+
+// heldDelay is the pause between two polls of a feed that waits by itself.
+const heldDelay = 10 * time.Millisecond
+
+// maxWait bounds how long a feed may keep one request, so that a proxy does not
+// take it for dead, and the heartbeat shows when the primary last answered.
+const maxWait = 20 * time.Second
+
+// The reasons why a Poll ends early. Neither is a failure.
+var (
+	errSucceeded = errors.New("another poll of this pair has begun")
+	errStopping  = errors.New("this worker is stopping; another one goes on")
+)
+
+// whileWorking returns a context that ends with ctx, when the worker stops, or
+// when release is called.
+func whileWorking(ctx context.Context) (_ context.Context, release context.CancelCauseFunc) {
+	wctx, release := context.WithCancelCause(ctx)
+	stop := activity.GetWorkerStopChannel(ctx)
+	go func() {
+		select {
+		case <-stop:
+			release(errStopping)
+		case <-wctx.Done():
+		}
+	}()
+	return wctx, release
 }
 
 // poll is the state of one Poll.
@@ -71,6 +105,10 @@ type poll struct {
 	in    PollInput
 	beat  Beat
 	shown shownBeat
+
+	release context.CancelCauseFunc // ends it early
+	end     time.Time               // of the hold
+	held    bool                    // the feed has waited for changes before it answered
 }
 
 // once polls once. It returns nil and nil if there is nothing new.
@@ -114,7 +152,10 @@ func bothAnswer(ctx context.Context, c *Connection) error {
 // feedPage asks the feed. The result is nil if nothing is new and the workflow
 // need not hear of anything else.
 func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error) {
-	page, err := c.Feed.Next(ctx, p.in.Cursor, feed.NextOptions{Limit: p.set.PageLimit, Deep: p.in.Deep})
+	wait := p.wait()
+	asked := time.Now()
+	page, err := c.Feed.Next(ctx, p.in.Cursor, feed.NextOptions{Limit: p.set.PageLimit, Deep: p.in.Deep, Wait: wait})
+	p.held = wait > 0 && time.Since(asked) > wait/2 // a server that knows nothing of it answers at once
 	if errors.Is(err, feed.ErrCursorLost) {
 		return &PollResult{Reset: err.Error(), Identities: p.in.Identities}, nil
 	}
@@ -153,6 +194,15 @@ func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error)
 		}
 	}
 	return out, p.weigh(ctx, c, out)
+}
+
+// wait is how long the feed may wait for changes: the rest of the hold, in whole
+// seconds. Nobody waits who has something to tell the workflow in any case.
+func (p *poll) wait() time.Duration {
+	if p.in.Once || p.in.Trouble != "" {
+		return 0
+	}
+	return max(min(time.Until(p.end), maxWait).Truncate(time.Second), 0)
 }
 
 // checkEvery is how often servers are asked who they are while nothing changes.

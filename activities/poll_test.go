@@ -46,7 +46,8 @@ func TestPollHoldEndsWhenAnotherPollBegins(t *testing.T) {
 	n := 0
 	b.feed.next = func(c object.Cursor, _ feed.NextOptions) (feed.Page, error) {
 		if n++; n == 3 {
-			b.acts.polls.Store(pair, &poll{})
+			was, _ := b.acts.polls.Load(pair)
+			was.(*poll).release(errSucceeded)
 		}
 		return feed.Page{Next: c}, nil
 	}

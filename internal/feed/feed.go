@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/chef-sync/chef-sync/internal/object"
 )
@@ -65,6 +66,10 @@ type NextOptions struct {
 
 	// Deep asks a feed that reads contents only now and then to do it now.
 	Deep bool
+
+	// Wait is how long a feed that can wait for changes may do so while there are
+	// none; others answer at once. 0 = not at all.
+	Wait time.Duration
 }
 
 // Page is what Next returns.

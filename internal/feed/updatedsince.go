@@ -18,8 +18,10 @@ import (
 //
 // A server that sends the X-Chef-Sync headers says its epoch, its organization's
 // GUID and its head; a cursor of another epoch or beyond the head is lost, and
-// so is one whose server has forgotten deletes after it. Of a server that speaks only what was documented, each poll asks for one change
-// more than is new: if the last change seen and everything after it are gone,
+// so is one whose server has forgotten deletes after it. Such a server is asked to
+// wait for changes if [NextOptions.Wait] says so, and one that knows nothing of
+// that answers at once. Of a server that speaks only what was documented, each poll
+// asks for one change more than is new: if the last change seen and everything after it are gone,
 // the sequence went backwards (a restored backup), and the cursor is lost.
 type UpdatedSince struct {
 	Primary *chef.Client
@@ -32,14 +34,14 @@ func (f *UpdatedSince) Name() string { return NameUpdatedSince }
 // Head asks for the end of the sequence. A server without the head header is
 // asked for everything, once.
 func (f *UpdatedSince) Head(ctx context.Context) (object.Cursor, error) {
-	got, err := f.ask(ctx, 0, 1)
+	got, err := f.ask(ctx, 0, chef.UpdatedSinceOptions{Limit: 1})
 	if err != nil {
 		return object.Cursor{}, err
 	}
 	head := got.Head
 	if !got.HasHead {
 		if len(got.Changes) == 1 { // all there is, or it does as it is told
-			if got, err = f.ask(ctx, 0, 0); err != nil {
+			if got, err = f.ask(ctx, 0, chef.UpdatedSinceOptions{}); err != nil {
 				return object.Cursor{}, err
 			}
 		}
@@ -56,18 +58,21 @@ func (f *UpdatedSince) Next(ctx context.Context, cursor object.Cursor, o NextOpt
 	if err != nil {
 		return Page{}, err
 	}
-	from, limit := seq, o.Limit
-	if cursor.Epoch == "" && seq > 0 { // a server without headers: see the type
+	from, ask := seq, chef.UpdatedSinceOptions{Limit: o.Limit}
+	switch {
+	case cursor.Epoch != "": // a server with headers, which knows how to wait
+		ask.Wait = o.Wait
+	case seq > 0: // a server without: see the type
 		from--
-		if limit > 0 {
-			limit++
+		if o.Limit > 0 {
+			ask.Limit++
 		}
 	}
 	scope, err := f.Scope.scope(ctx)
 	if err != nil {
 		return Page{}, err
 	}
-	got, err := f.ask(ctx, from, limit)
+	got, err := f.ask(ctx, from, ask)
 	if errors.Is(err, chef.ErrGone) {
 		return Page{}, lost(cursor, "the primary says 410: %v", err)
 	}
@@ -107,7 +112,7 @@ func (f *UpdatedSince) fromZero(ctx context.Context, cursor object.Cursor, got *
 	if len(got.Changes) == 0 {
 		return lost(cursor, "the primary has forgotten its changes up to %d", got.Head)
 	}
-	_, err := f.ask(ctx, 1, 1)
+	_, err := f.ask(ctx, 1, chef.UpdatedSinceOptions{Limit: 1})
 	if errors.Is(err, chef.ErrGone) {
 		return lost(cursor, "the primary says 410: %v", err)
 	}
@@ -161,8 +166,8 @@ func action(s string) object.Action {
 	}
 }
 
-func (f *UpdatedSince) ask(ctx context.Context, seq int64, limit int) (*chef.UpdatedSince, error) {
-	got, err := f.Primary.UpdatedSince(ctx, seq, chef.UpdatedSinceOptions{Limit: limit})
+func (f *UpdatedSince) ask(ctx context.Context, seq int64, o chef.UpdatedSinceOptions) (*chef.UpdatedSince, error) {
+	got, err := f.Primary.UpdatedSince(ctx, seq, o)
 	if errors.Is(err, chef.ErrNoFeed) {
 		return nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}

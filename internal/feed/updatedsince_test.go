@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -203,5 +204,31 @@ func TestUpdatedSinceGone(t *testing.T) {
 	_, err := f.Next(t.Context(), at("5", "g/e"), feed.NextOptions{})
 	if !errors.Is(err, feed.ErrCursorLost) || !strings.Contains(err.Error(), "forgotten up to 7") {
 		t.Errorf("Next = %v; want ErrCursorLost with the server's reason", err)
+	}
+}
+
+// Only a server that has shown that it is one of ours is asked to wait.
+func TestUpdatedSinceWait(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		cursor object.Cursor
+		header map[string]string
+		body   string
+		want   string
+	}{
+		{"ours", at("7", "g/e"), ours("7"), "[]", "limit=5&seq=7&wait=3"},
+		{"plain", at("7", ""), nil, entries("7 create /roles/web"), "limit=6&seq=6"},
+		{"plain, from the beginning", at("0", ""), nil, "[]", "limit=5&seq=0"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &script{header: tt.header, body: tt.body}
+			f := scripted(t, s)
+			if _, err := f.Next(t.Context(), tt.cursor, feed.NextOptions{Limit: 5, Wait: 3500 * time.Millisecond}); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.asked[0]; got != tt.want {
+				t.Errorf("asked %s, want %s", got, tt.want)
+			}
+		})
 	}
 }
