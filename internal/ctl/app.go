@@ -51,8 +51,9 @@ func (a *App) cli() *cli.App {
 		Action:          noCommand,
 		Commands: []*cli.Command{
 			a.statusCommand(), a.unsyncedCommand(), a.diffCommand(),
-			a.startCommand(), a.stopCommand(), a.syncNowCommand(),
-			a.approveCommand(), a.forgetCommand(), a.removeCommand(),
+			a.verifyCommand(),
+			a.startCommand(), a.stopCommand(), a.syncNowCommand(), a.syncOnceCommand(),
+			a.approveCommand(), a.dropCommand(), a.forgetCommand(), a.removeCommand(),
 			a.versionCommand(),
 		},
 	}
@@ -83,7 +84,9 @@ the one that reads it. Options may stand before and after ORG.
 How is everything?              ` + program + ` sync-status
 What could not be copied, why?  ` + program + ` unsynced-objects acme
 Where do the servers differ?    ` + program + ` diff acme
+Prove that they are equal       ` + program + ` verify acme
 Begin, or go on                 ` + program + ` sync-start acme
+Copy once, and prove it         ` + program + ` sync-once acme
 Stop writing to the replica     ` + program + ` sync-stop acme --reason 'restoring a backup'
 For scripts                     ` + program + ` sync-status --output json
 More on a command               ` + program + ` sync-status --help

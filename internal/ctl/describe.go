@@ -37,6 +37,7 @@ func execution(d *workflowservice.DescribeWorkflowExecutionResponse) Execution {
 
 func pendingPoll(a *workflow.PendingActivityInfo) *PendingPoll {
 	p := &PendingPoll{
+		ID:      a.GetActivityId(),
 		Next:    when(a.GetNextAttemptScheduleTime()),
 		Ended:   a.GetLastFailure().GetApplicationFailureInfo().GetType(),
 		Message: a.GetLastFailure().GetMessage(),

@@ -33,7 +33,8 @@ const exitCodes = `0  what was asked for is done, and nothing needs a person
 4  not done, or not known to be done: the pair does not run, has nothing to
    approve, did not stop in time, or you said no
 
-Those of diff, as of diff(1): 0 equal, 1 different, 2 it could not be told.`
+Those of diff, verify and sync-once, as of diff(1): 0 equal, 1 different,
+2 it could not be told.`
 
 // A failure is an error with its exit code and the command that helps.
 type failure struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 
+	reports "github.com/chef-sync/chef-sync/internal/report"
 	"github.com/chef-sync/chef-sync/workflows"
 )
 
@@ -32,9 +34,12 @@ type fake struct {
 	Polled    *time.Duration // how long ago a worker last asked for work; nil = never
 	Searches  bool           // the namespace has the search attributes
 	Workflows map[string]*fakeWorkflow
+
+	// Verify is what a VerifyWorkflow that is started is like, Once a pair.
+	Verify, Once fakeWorkflow
 }
 
-// fakeWorkflow is a SyncWorkflow.
+// fakeWorkflow is a SyncWorkflow, or a VerifyWorkflow.
 type fakeWorkflow struct {
 	Execution Execution
 	Status    workflows.Status
@@ -42,6 +47,27 @@ type fakeWorkflow struct {
 
 	Silent bool // no worker answers queries
 	Busy   int  // how often Describe still shows an activity after stop
+
+	// Later are statuses that the following ones of status queries turn into, one
+	// after the other.
+	Later []json.RawMessage
+
+	// NextHalt is what it asks when this halt is decided; Deaf, that it hears of no
+	// decision.
+	NextHalt *workflows.Halt
+	Deaf     bool
+
+	// Runs counts down with each Describe; at zero the workflow ends by itself, if
+	// EndsBy is not "", with the status of that name.
+	Runs   int
+	EndsBy string
+
+	// Poll IDs change with each sync_now.
+	Polls int
+
+	// Progress and Report are those of a VerifyWorkflow.
+	Progress workflows.VerifyProgress
+	Report   *reports.Report
 }
 
 func newFake(now func() time.Time, state []byte) (*fake, error) {
@@ -91,6 +117,11 @@ func (f *fake) SignalWithStart(ctx context.Context, s Start) error {
 	if f.running(id) == nil {
 		f.calls = append(f.calls, fmt.Sprintf("start %s %s search_attributes=%t", id, s.Pair, s.Options.SearchAttributes))
 		w := &fakeWorkflow{Silent: f.Polled == nil, Status: workflows.Status{Pair: s.Pair, Mode: workflows.ModeBootstrapping}}
+		if s.Options.Once {
+			f.calls = append(f.calls, "once "+id)
+			*w = f.Once
+			w.Status.Pair = s.Pair
+		}
 		w.Execution.Status = enums.WORKFLOW_EXECUTION_STATUS_RUNNING
 		f.Workflows[id] = w
 	}
@@ -101,7 +132,11 @@ func (f *fake) SignalWithStart(ctx context.Context, s Start) error {
 func (f *fake) Signal(_ context.Context, id, name string, s workflows.Signal) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.call("signal %s %s %q", id, name, s.Reason); err != nil {
+	about := ""
+	if s.Halt != "" {
+		about = " halt=" + s.Halt
+	}
+	if err := f.call("signal %s %s %q%s", id, name, s.Reason, about); err != nil {
 		return err
 	}
 	w := f.running(id)
@@ -115,14 +150,73 @@ func (f *fake) Signal(_ context.Context, id, name string, s workflows.Signal) er
 		if w.Status.Mode == workflows.ModeStopped {
 			w.Status.Mode, w.Status.Reason = workflows.ModeFollowing, ""
 		}
-	case workflows.SignalApproveDeletes:
-		w.Status.Mode = workflows.ModeFollowing
+	case workflows.SignalApproveDeletes, workflows.SignalDropDeletes:
+		w.decide(s.Halt)
+	case workflows.SignalSyncNow:
+		if p := w.Execution.Poll; p != nil {
+			w.Polls++
+			p.ID = strconv.Itoa(w.Polls)
+		}
 	case workflows.SignalForgetCursor:
 		w.Status.Mode = workflows.ModeBootstrapping
 	case workflows.SignalRemove:
 		w.Execution.Status = enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
 	}
 	return nil
+}
+
+// decide is an operator's word about a halt.
+func (w *fakeWorkflow) decide(halt string) {
+	switch h := w.Status.Halt; {
+	case w.Deaf || h == nil || halt != "" && h.ID != halt:
+	case w.NextHalt != nil:
+		w.Status.Halt, w.NextHalt = w.NextHalt, nil
+	default:
+		w.Status.Mode, w.Status.Halt = workflows.ModeFollowing, nil
+	}
+}
+
+// passes lets a workflow end when its time has come.
+func (w *fakeWorkflow) passes() {
+	if w.EndsBy == "" || !w.Execution.Running() {
+		return
+	}
+	if w.Runs--; w.Runs < 0 {
+		w.Execution.Status, _ = enums.WorkflowExecutionStatusFromString(w.EndsBy)
+	}
+}
+
+func (f *fake) StartVerify(_ context.Context, in workflows.VerifyInput) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id := workflows.VerifyWorkflowID(in.Pair)
+	if err := f.call("verify %s %s repair=%t", id, in.Pair, in.Repair); err != nil || f.running(id) != nil {
+		return err
+	}
+	w := f.Verify
+	w.Execution.Status = enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+	if w.Report != nil {
+		w.Report.Pair = in.Pair
+	}
+	f.Workflows[id] = &w
+	return nil
+}
+
+func (f *fake) Result(_ context.Context, id string, into any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.call("result %s", id); err != nil {
+		return err
+	}
+	w := f.Workflows[id]
+	switch {
+	case w == nil:
+		return ErrNotRunning
+	case w.Execution.Status != enums.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		return fmt.Errorf("%w: terminated", ErrNoResult)
+	}
+	data, err := json.Marshal(w.Report)
+	return errors.Join(err, json.Unmarshal(data, into))
 }
 
 func (f *fake) Describe(_ context.Context, id string) (Execution, error) {
@@ -135,6 +229,7 @@ func (f *fake) Describe(_ context.Context, id string) (Execution, error) {
 	if w == nil {
 		return Execution{}, ErrNotRunning
 	}
+	w.passes()
 	if e := w.Execution; w.Busy > 0 {
 		w.Busy--
 		e.Copying = []string{"Apply"}
@@ -156,23 +251,44 @@ func (f *fake) Query(_ context.Context, id, query string, into any) error {
 	case w.Silent:
 		return fmt.Errorf("%w: context deadline exceeded", ErrNoAnswer)
 	}
-	var answer any = w.Status
-	if query == workflows.QueryUnsynced {
+	var answer any
+	switch query {
+	case workflows.QueryUnsynced:
 		answer = w.Unsynced
+	case workflows.QueryProgress:
+		answer = w.Progress
+	default:
+		answer = w.Status
+		if len(w.Later) > 0 {
+			p := w.Status.Pair
+			w.Status = workflows.Status{}
+			if err := json.Unmarshal(w.Later[0], &w.Status); err != nil {
+				return err
+			}
+			w.Status.Pair, w.Later = p, w.Later[1:]
+		}
 	}
 	data, err := json.Marshal(answer)
 	return errors.Join(err, json.Unmarshal(data, into))
 }
 
 func (f *fake) Running(_ context.Context, replica string) ([]string, error) {
+	return f.list("list", "chef-sync/"+replica+"/")
+}
+
+func (f *fake) Verifying(_ context.Context, replica string) ([]string, error) {
+	return f.list("list verifications of", "chef-sync-verify/"+replica+"/")
+}
+
+func (f *fake) list(what, prefix string) ([]string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.call("list %s", replica); err != nil {
+	if err := f.call("%s %s", what, strings.Split(prefix, "/")[1]); err != nil {
 		return nil, err
 	}
 	var ids []string
 	for _, id := range slices.Sorted(maps.Keys(f.Workflows)) {
-		if strings.HasPrefix(id, "chef-sync/"+replica+"/") && f.running(id) != nil {
+		if strings.HasPrefix(id, prefix) && f.running(id) != nil {
 			ids = append(ids, id)
 		}
 	}

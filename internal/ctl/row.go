@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 
 	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/replicate"
 	"github.com/chef-sync/chef-sync/workflows"
 )
 
@@ -53,10 +54,21 @@ type Row struct {
 	// NextSync is when the feed is looked at next; the present if that is now.
 	NextSync *time.Time `json:"next_sync"`
 
-	Unsynced *int   `json:"unsynced"`
-	Extras   int    `json:"extras"` // objects that only the replica has
-	Reason   string `json:"reason,omitempty"`
-	Hint     string `json:"hint,omitempty"` // commands, one in each line
+	Unsynced *int `json:"unsynced"`
+	Extras   int  `json:"extras"` // objects that only the replica has
+
+	// PrimaryLacks and ReplicaLacks are kinds that the pair wants to replicate and a
+	// server cannot hold, Left is what the replica cannot hold of objects that count
+	// as copied.
+	PrimaryLacks []string         `json:"primary_lacks,omitempty"`
+	ReplicaLacks []string         `json:"replica_lacks,omitempty"`
+	Left         []replicate.Left `json:"left,omitempty"`
+
+	// Verified is how the last verification that the pair heard of ended.
+	Verified *workflows.Verified `json:"verified"`
+
+	Reason string `json:"reason,omitempty"`
+	Hint   string `json:"hint,omitempty"` // commands, one in each line
 
 	// Problem is what the present attempt to poll or copy meets; it may pass.
 	Problem string `json:"problem,omitempty"`
@@ -138,6 +150,8 @@ func (f facts) answered(r *Row) {
 	r.Feed, r.Cursor = s.Feed, s.Cursor.Position
 	r.Unsynced, r.Extras = &s.Unsynced, s.Extras
 	r.Reason, r.Hint = s.Reason, s.Hint
+	r.PrimaryLacks, r.ReplicaLacks = kindsOf(s.Identities.Primary.Lacks), kindsOf(s.Identities.Replica.Lacks)
+	r.Left, r.Verified = s.Left, s.Verified
 	r.Counters = &s.Counters
 	r.LastSync = moment(s.LastSync)
 	if s.Survey != nil {
@@ -149,6 +163,11 @@ func (f facts) answered(r *Row) {
 	if f.following() {
 		f.behind(r)
 	}
+}
+
+// kindsOf reads [object.Identity.Lacks].
+func kindsOf(list string) []string {
+	return strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' })
 }
 
 // following reports whether the pair has compared everything and holds a place

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/chef-sync/chef-sync/workflows"
 )
@@ -114,15 +115,46 @@ func notRunning(err error) error {
 	return err
 }
 
-// Running asks by task queue, which every visibility store can, and not by the
-// beginning of the ID, which some cannot.
+func (s *sdk) StartVerify(ctx context.Context, in workflows.VerifyInput) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := s.client.ExecuteWorkflow(ctx, workflows.VerifyStartOptions(in.Pair), workflows.VerifyName, in)
+	return err
+}
+
+func (s *sdk) Result(ctx context.Context, workflowID string, into any) error {
+	rctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := s.client.GetWorkflow(rctx, workflowID, "").Get(rctx, into)
+	var failed *temporal.WorkflowExecutionError
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &failed), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w", ErrNoResult, err)
+	default:
+		return notRunning(err)
+	}
+}
+
 func (s *sdk) Running(ctx context.Context, replica string) ([]string, error) {
+	return s.open(ctx, workflows.Name, replica)
+}
+
+func (s *sdk) Verifying(ctx context.Context, replica string) ([]string, error) {
+	return s.open(ctx, workflows.VerifyName, replica)
+}
+
+// open returns the IDs of the workflows of a type that run. It asks by task queue,
+// which every visibility store can, and not by the beginning of the ID, which some
+// cannot.
+func (s *sdk) open(ctx context.Context, workflowType, replica string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	in := &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: s.namespace,
 		Query: fmt.Sprintf("WorkflowType = '%s' AND TaskQueue = '%s' AND ExecutionStatus = 'Running'",
-			workflows.Name, strings.ReplaceAll(workflows.TaskQueue(replica), "'", "''")),
+			workflowType, strings.ReplaceAll(workflows.TaskQueue(replica), "'", "''")),
 	}
 	var ids []string
 	for {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	reports "github.com/chef-sync/chef-sync/internal/report"
 	"github.com/chef-sync/chef-sync/workflows"
 )
 
@@ -34,10 +35,13 @@ func (p *printer) status(rows []Row, l look) error {
 	}
 	p.rows([]string{
 		"ORGANIZATION", "STATE", "FEED", "CURSOR", "BEHIND",
-		"LAST SYNC (UTC)", "NEXT SYNC", "UNSYNCED",
+		"LAST SYNC (UTC)", "NEXT SYNC", "UNSYNCED", "VERIFIED",
 	}, cells)
 	for _, r := range rows {
 		p.note(r)
+	}
+	for _, r := range rows {
+		p.noteLeft(r)
 	}
 	if l.watch {
 		fmt.Fprintln(p.out)
@@ -61,8 +65,29 @@ func (p *printer) statusRow(r Row) []string {
 	}
 	return []string{
 		cell(name), p.paint(stateColor(r), r.State), orDash(cell(r.Feed)), orDash(short(cell(r.Cursor))),
-		behind(r), p.ago(r.LastSync), p.in(r.NextSync), unsynced,
+		behind(r), p.ago(r.LastSync), p.in(r.NextSync), unsynced, p.verified(r),
 	}
+}
+
+// verified is how the last verification ended, and how long ago.
+func (p *printer) verified(r Row) string {
+	switch {
+	case r.idle():
+		return "-"
+	case r.State == stateNoAnswer:
+		return "?"
+	case r.Verified == nil:
+		return "never"
+	}
+	paint, text := green, string(r.Verified.Verdict)
+	switch r.Verified.Verdict {
+	case reports.Equal:
+	case reports.Differs:
+		paint, text = red, fmt.Sprintf("%d differ", r.Verified.Differ)
+	default:
+		paint = yellow
+	}
+	return p.paint(paint, cell(text)+" ("+span(p.now().Sub(r.Verified.At))+" ago)")
 }
 
 // stateColor is green where nothing needs doing and red where a person does.
@@ -127,6 +152,30 @@ func (p *printer) note(r Row) {
 	}
 	fmt.Fprintln(p.out, "\n"+p.paint(stateColor(r), cell(head)))
 	tryLines(p.out, r.Hint)
+}
+
+// mostLeft is how much of what a replica cannot hold is printed; JSON has all.
+const mostLeft = 5
+
+// noteLeft prints what the servers cannot hold.
+func (p *printer) noteLeft(r Row) {
+	if len(r.PrimaryLacks)+len(r.ReplicaLacks)+len(r.Left) == 0 {
+		return
+	}
+	fmt.Fprintln(p.out, "\n"+cell(r.Organization)+" is not carried completely:")
+	if len(r.PrimaryLacks) > 0 {
+		fmt.Fprintln(p.out, "  the primary cannot hold "+cell(strings.Join(r.PrimaryLacks, ", ")))
+	}
+	if len(r.ReplicaLacks) > 0 {
+		fmt.Fprintln(p.out, "  the replica cannot hold "+cell(strings.Join(r.ReplicaLacks, ", ")))
+	}
+	for i, l := range r.Left {
+		if i == mostLeft {
+			fmt.Fprintf(p.out, "  and %d more; --output json has all\n", len(r.Left)-i)
+			break
+		}
+		fmt.Fprintf(p.out, "  %s (%s, as %s)\n", cell(l.Text), count(l.Objects, "object"), cell(l.Example.String()))
+	}
 }
 
 func orDash(s string) string {

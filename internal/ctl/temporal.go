@@ -19,6 +19,10 @@ var (
 
 	// ErrNoAnswer says that Temporal took a query and no worker answered it.
 	ErrNoAnswer = errors.New("no worker answers")
+
+	// ErrNoResult says that a workflow was cancelled or terminated, has failed, or
+	// still runs.
+	ErrNoResult = errors.New("no result")
 )
 
 // Temporal is what chef-sync-ctl uses of a Temporal namespace. Methods return
@@ -39,6 +43,18 @@ type Temporal interface {
 	// ErrNoAnswer if no worker answers soon, ErrNotRunning if there is no such
 	// workflow.
 	Query(ctx context.Context, workflowID, query string, into any) error
+
+	// StartVerify starts the VerifyWorkflow of a pair, or does nothing if one with
+	// the pair's own ID runs.
+	StartVerify(ctx context.Context, in workflows.VerifyInput) error
+
+	// Verifying returns the IDs of the VerifyWorkflows of a replica that run, those
+	// of a schedule too.
+	Verifying(ctx context.Context, replica string) ([]string, error)
+
+	// Result decodes what the last run of a workflow that has ended returned into
+	// the value that into points to. It returns ErrNoResult if that is nothing.
+	Result(ctx context.Context, workflowID string, into any) error
 
 	// Running returns the IDs of the SyncWorkflows of a replica that run.
 	Running(ctx context.Context, replica string) ([]string, error)
@@ -85,6 +101,9 @@ func (e Execution) Running() bool {
 
 // PendingPoll is a Poll that waits for changes, or polls right now.
 type PendingPoll struct {
+	// ID tells one Poll from the next.
+	ID string
+
 	Beat activities.Beat // zero before the first one
 
 	// Next is the time of the next attempt; zero if it is due or under way.
