@@ -40,7 +40,7 @@ var allowed = map[string][]string{
 	"workflows":                       {"activities", "internal/object", "internal/plan", "internal/replicate", "internal/report"},
 	"internal/report":                 {"internal/object", "internal/plan", "internal/replicate"},
 	"internal/connect":                {"activities", "internal/object", "internal/chef", "internal/config", "internal/feed", "internal/plan", "internal/replicate", "internal/replicate/staging"},
-	"internal/daemon":                 {"activities", "workflows", "internal/config", "internal/connect", "internal/replicate/staging", "internal/temporalserver"},
+	"internal/daemon":                 {"activities", "workflows", "internal/object", "internal/config", "internal/connect", "internal/replicate/staging", "internal/temporalserver"},
 	"internal/ctl":                    {"activities", "workflows", "internal/object", "internal/chef", "internal/config", "internal/connect", "internal/kinds", "internal/plan", "internal/replicate", "internal/report"},
 	"internal/demo/sample":            {"internal/chef"},
 	"internal/demo":                   {"workflows", "internal/object", "internal/chefserver", "internal/config", "internal/connect", "internal/daemon", "internal/demo/sample", "internal/replicate", "internal/replicate/staging", "internal/temporalserver"},

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -65,7 +66,7 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	acts := &activities.Activities{
-		Connector: connect.New(o.Config, d.staging, o.Log), Log: o.Log, Settings: settings(o),
+		Connector: connect.New(o.Config, d.staging, o.Log), Log: o.Log, Settings: settings(o), Version: version(),
 	}
 	if strings.HasPrefix(o.Config.StagingURL, "file:") {
 		if acts.HostQueue, err = hostQueue(o.Config.Name); err != nil {
@@ -75,6 +76,7 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if err := d.work(o.Config.Name, acts); err != nil {
 		return nil, err
 	}
+	d.schedule(ctx, o.Config)
 	pctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d.stop = cancel
 	go d.purge(pctx)
@@ -156,7 +158,17 @@ func hostQueue(name string) (string, error) {
 func settings(o Options) activities.Settings {
 	s := o.Settings
 	s.PollInterval, s.PollHold = o.Config.PollInterval, o.Config.PollHold
+	s.ReportDir = filepath.Join(o.Config.Dir, "reports")
 	return s
+}
+
+// version is what the Go toolchain recorded of the source.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
 }
 
 // purge removes staged data that nobody came back for.
