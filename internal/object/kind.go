@@ -148,19 +148,22 @@ func (k Kind) names() int {
 
 // match returns the names in path's "*" places and whether path has the form
 // of s.
-func (s kindSpec) match(path string) (names []string, ok bool) {
-	want := strings.Split(s.path, "/")
-	have := strings.Split(path, "/")
-	if len(want) != len(have) {
-		return nil, false
-	}
-	for i, w := range want {
+func (s kindSpec) match(path string) (names [2]string, n int, ok bool) {
+	for want, have := s.path, path; ; {
+		w, wantMore, more := strings.Cut(want, "/")
+		h, haveMore, also := strings.Cut(have, "/")
 		switch {
-		case w == "*" && have[i] != "":
-			names = append(names, have[i])
-		case w != have[i]:
-			return nil, false
+		case more != also:
+			return names, 0, false
+		case w == "*" && h != "":
+			names[n] = h
+			n++
+		case w != h:
+			return names, 0, false
 		}
+		if !more {
+			return names, n, true
+		}
+		want, have = wantMore, haveMore
 	}
-	return names, true
 }

@@ -43,19 +43,16 @@ func ParseRef(path string) (Ref, error) {
 		return parseACL(path)
 	}
 	for _, s := range kinds {
-		names, ok := s.match(path)
+		names, n, ok := s.match(path)
 		if !ok {
 			continue
 		}
-		for _, n := range names {
+		for _, n := range names[:n] {
 			if !validName(n) {
 				return Ref{}, fmt.Errorf("path %q: %q is not a legal name", path, n)
 			}
 		}
-		if len(names) == 0 {
-			return Ref{Kind: s.kind}, nil
-		}
-		r := NewRef(s.kind, names[0], names[1:]...)
+		r := Ref{Kind: s.kind, Name: names[0], Sub: names[1]}
 		switch {
 		case r == defaultEnvironment, r.Kind == KindACL:
 			return Ref{}, fmt.Errorf("path %q: %w", path, ErrUnknownPath)
@@ -183,6 +180,14 @@ func (r Ref) Parent() (parent Ref, ok bool) {
 func (r Ref) Compare(o Ref) int {
 	if d := r.Kind.Rank() - o.Kind.Rank(); d != 0 {
 		return d
+	}
+	if r.Kind == o.Kind && r.Kind != KindACL { // the same, most of the time, without making paths
+		switch {
+		case r.Name == o.Name:
+			return strings.Compare(r.Sub, o.Sub)
+		case !strings.HasPrefix(r.Name, o.Name) && !strings.HasPrefix(o.Name, r.Name):
+			return strings.Compare(r.Name, o.Name)
+		}
 	}
 	return strings.Compare(r.Path(), o.Path())
 }

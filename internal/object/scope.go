@@ -37,43 +37,49 @@ func (s Scope) Has(ref Ref) bool {
 		}
 		p = strings.TrimSuffix(p, aclSuffix)
 	}
-	if ref.Kind == KindPolicyPointer && s.excludes([]string{"", "policies", ref.Sub}) {
+	if ref.Kind == KindPolicyPointer && s.excludes("/policies/"+ref.Sub) {
 		return false // a pointer cannot be without its policy
 	}
-	words := strings.Split(p, "/")
-	return !s.excludes(words) && s.includes(words)
+	return !s.excludes(p) && s.includes(p)
 }
 
-// excludes and includes apply the globs to the words of a path.
-func (s Scope) excludes(words []string) bool {
+// excludes and includes apply the globs to a path.
+func (s Scope) excludes(p string) bool {
 	return slices.ContainsFunc(s.Exclude, func(g string) bool {
-		glob := strings.Split(g, "/")
-		return len(glob) <= len(words) && matches(glob, words)
+		ok, whole := matches(g, p)
+		return ok && whole
 	})
 }
 
-func (s Scope) includes(words []string) bool {
-	return len(s.Include) == 0 || slices.ContainsFunc(s.Include, func(g string) bool { return matches(strings.Split(g, "/"), words) })
+func (s Scope) includes(p string) bool {
+	return len(s.Include) == 0 || slices.ContainsFunc(s.Include, func(g string) bool {
+		ok, _ := matches(g, p)
+		return ok
+	})
 }
 
-// matches compares as many words as both have.
-func matches(glob, words []string) bool {
-	for i := range min(len(glob), len(words)) {
-		if ok, err := path.Match(glob[i], words[i]); !ok || err != nil {
-			return false
+// matches compares as many words as both have; whole says that these are all
+// words of the glob.
+func matches(glob, p string) (ok, whole bool) {
+	for {
+		g, globMore, more := strings.Cut(glob, "/")
+		w, pathMore, also := strings.Cut(p, "/")
+		if ok, err := path.Match(g, w); !ok || err != nil {
+			return false, false
 		}
+		if !more || !also {
+			return true, !more
+		}
+		glob, p = globMore, pathMore
 	}
-	return true
 }
 
 // HasKind reports whether objects of kind k are replicated at all.
-func (s Scope) HasKind(k Kind) bool { return slices.Contains(s.kinds(), k) }
-
-func (s Scope) kinds() []Kind {
-	if len(s.Kinds) == 0 {
-		return DefaultKinds()
+func (s Scope) HasKind(k Kind) bool {
+	if len(s.Kinds) > 0 {
+		return slices.Contains(s.Kinds, k)
 	}
-	return s.Kinds
+	return slices.ContainsFunc(kinds, func(s kindSpec) bool { return s.kind == k && !s.onRequest })
 }
 
 // InOrder returns the kinds that are replicated, in the order in which they are
@@ -126,7 +132,7 @@ func CheckGlob(glob string) error {
 		}
 	}
 	for _, s := range kinds {
-		if s.kind != KindACL && matches(words[1:2], strings.Split(s.path, "/")[1:2]) {
+		if ok, _ := matches("/"+words[1], s.path); ok && s.kind != KindACL {
 			return nil
 		}
 	}

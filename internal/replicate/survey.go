@@ -54,28 +54,45 @@ func (e *Engine) Survey(ctx context.Context) (Survey, error) {
 	if err := g.Wait(); err != nil {
 		return Survey{}, err
 	}
-	held := make(map[object.Ref]bool, len(replica))
-	s := Survey{Totals: map[object.Kind]int{}}
+	s := Survey{Totals: map[object.Kind]int{}, Writes: make([]object.Change, 0, len(primary))}
 	for _, ref := range replica {
-		held[ref] = true
 		s.Totals[ref.Kind]++
 	}
-	wanted := make(map[object.Ref]bool, len(primary))
-	for _, ref := range primary {
-		wanted[ref] = true
-		action := object.ActionCreate
-		if held[ref] {
-			action = object.ActionUpdate
-		}
-		s.Writes = append(s.Writes, object.Change{Action: action, Ref: ref})
-	}
-	for _, ref := range replica {
-		if !wanted[ref] && ref.Kind.Deletable() {
-			s.Extras = append(s.Extras, ref)
-		}
-	}
+	s.merge(primary, replica)
 	slices.SortFunc(s.Extras, func(a, b object.Ref) int { return b.Compare(a) })
 	return s, nil
+}
+
+// merge takes two lists that are in order.
+func (s *Survey) merge(primary, replica []object.Ref) {
+	for len(primary)+len(replica) > 0 {
+		switch order := first(primary, replica); {
+		case order < 0:
+			s.Writes = append(s.Writes, object.Change{Action: object.ActionCreate, Ref: primary[0]})
+			primary = primary[1:]
+		case order == 0:
+			s.Writes = append(s.Writes, object.Change{Action: object.ActionUpdate, Ref: primary[0]})
+			primary, replica = primary[1:], replica[1:]
+		default:
+			if replica[0].Kind.Deletable() {
+				s.Extras = append(s.Extras, replica[0])
+			}
+			replica = replica[1:]
+		}
+	}
+}
+
+// first is negative if the first ref of a comes before that of b, and 0 if they
+// are the same; one of the two lists may be empty.
+func first(a, b []object.Ref) int {
+	switch {
+	case len(a) == 0:
+		return 1
+	case len(b) == 0:
+		return -1
+	default:
+		return a[0].Compare(b[0])
+	}
 }
 
 // Totals counts the replica's objects of the kinds in question.
@@ -113,5 +130,5 @@ func List(ctx context.Context, c *chef.Client, scope object.Scope) ([]object.Ref
 	}
 	refs := slices.DeleteFunc(slices.Concat(lists...), func(ref object.Ref) bool { return !scope.Has(ref) })
 	slices.SortFunc(refs, object.Ref.Compare)
-	return refs, nil
+	return slices.Compact(refs), nil
 }
