@@ -55,8 +55,9 @@ While the comparison runs, others may change the primary, and ec-syncd the
 replica: such changes show as differences. Look again, at those objects alone.
 
 The exit code is 0 if everything was compared and is equal, 1 if something
-differs, 2 if that could not be told: something could not be read, a server does
-not answer, or the command line or the configuration is wrong.`,
+differs, 2 if that could not be told: nothing is known to differ and something
+could not be read, a server does not answer, or the command line or the
+configuration is wrong.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: flagFiles, DisableDefaultText: true, Usage: "read the files of cookbooks on both servers and check their MD5"},
 			&cli.BoolFlag{Name: flagNamesOnly, DisableDefaultText: true, Usage: "print one line for each object that differs, and nothing else"},
@@ -136,10 +137,10 @@ type Diff struct {
 // outcome is the exit code of a comparison.
 func (d *Diff) outcome() error {
 	switch {
+	case len(d.Differences) > d.Unknown: // whatever the others are, the two are not equal
+		return errLook
 	case d.Unknown > 0:
 		return fail(ExitUnknown, "", "%s could not be read", count(d.Unknown, "object"))
-	case !d.Equal:
-		return errLook
 	default:
 		return nil
 	}

@@ -76,7 +76,7 @@ func TestVerdict(t *testing.T) {
 		{Diff{Unknown: 1, Comparison: replicate.Comparison{Differences: []replicate.Difference{unknown}}},
 			"eu: it could not be told whether it is equal", ExitUnknown},
 		{Diff{Unknown: 1, Comparison: replicate.Comparison{Differences: []replicate.Difference{missing, unknown}}},
-			"eu differs in 1 object; 1 object could not be read", ExitUnknown},
+			"eu differs in 1 object; 1 object could not be read", ExitLook},
 	} {
 		tt.diff.Organization = "eu"
 		if got := tt.diff.verdict(); got != tt.want {
