@@ -3,9 +3,7 @@ package activities
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -29,27 +27,26 @@ func (p *poll) surveyPage(ctx context.Context, c *Connection) (*PollResult, erro
 			return &PollResult{Reset: why, Identities: ids}, nil
 		}
 	}
-	var changes []object.Change
 	if place == nil {
-		place, changes, err = p.beginSurvey(ctx, c)
-	} else {
-		changes, err = p.loadSurvey(ctx, c, place.ID)
+		if place, err = p.beginSurvey(ctx, c); err != nil {
+			return nil, err
+		}
 	}
+	to := min(place.Offset+p.set.PageLimit, place.Total)
+	changes, err := c.Engine.Staging.ListPage(ctx, surveyOwner(p.in.Pair), place.ID, place.Offset, to)
 	if errors.Is(err, staging.ErrNotFound) {
 		return &PollResult{Reset: "the list of the comparison is no longer in the staging store", Identities: ids}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	from := min(place.Offset, len(changes))
-	to := min(from+p.set.PageLimit, len(changes))
 	out := &PollResult{
-		Changes: changes[from:to], From: place, Identities: ids, Behind: int64(len(changes) - to),
+		Changes: changes, From: place, Identities: ids, Behind: int64(place.Total - to),
 		Extras: place.Extras, Deletes: place.Deletes, Totals: place.Totals, DeleteLimit: c.DeleteLimit,
 	}
 	next := *place
 	next.Offset = to
-	if to < len(changes) {
+	if to < place.Total {
 		out.Survey = &next
 		return out, nil
 	}
@@ -60,19 +57,19 @@ func (p *poll) surveyPage(ctx context.Context, c *Connection) (*PollResult, erro
 }
 
 // beginSurvey lists both sides and stores what has to be looked at.
-func (p *poll) beginSurvey(ctx context.Context, c *Connection) (*SurveyPlace, []object.Change, error) {
+func (p *poll) beginSurvey(ctx context.Context, c *Connection) (*SurveyPlace, error) {
 	head, err := c.Feed.Head(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s, err := c.Engine.Survey(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	changes := s.Writes
 	if w, ok := c.Feed.(feed.Witness); ok {
 		if head, err = w.Saw(ctx, head, refsOf(changes)); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	place := &SurveyPlace{ID: rand.Text(), Head: head, Totals: s.Totals}
@@ -85,16 +82,12 @@ func (p *poll) beginSurvey(ctx context.Context, c *Connection) (*SurveyPlace, []
 		place.Extras = len(s.Extras)
 	}
 	place.Total = len(changes)
-	data, err := json.Marshal(changes)
-	if err != nil {
-		return nil, nil, err
-	}
 	owner := surveyOwner(p.in.Pair)
 	// Another attempt may have begun a comparison just now, and its list be in use.
 	if err := c.Engine.Staging.PurgeSnapshots(ctx, owner, time.Hour); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return place, changes, c.Engine.Staging.PutSnapshot(ctx, owner, place.ID, data)
+	return place, c.Engine.Staging.PutList(ctx, owner, place.ID, changes)
 }
 
 func refsOf(changes []object.Change) []object.Ref {
@@ -103,18 +96,6 @@ func refsOf(changes []object.Change) []object.Ref {
 		out[i] = c.Ref
 	}
 	return out
-}
-
-func (p *poll) loadSurvey(ctx context.Context, c *Connection, id string) ([]object.Change, error) {
-	data, err := c.Engine.Staging.Snapshot(ctx, surveyOwner(p.in.Pair), id)
-	if err != nil {
-		return nil, err
-	}
-	var changes []object.Change
-	if err := json.Unmarshal(data, &changes); err != nil {
-		return nil, fmt.Errorf("list of the comparison: %w", staging.ErrNotFound)
-	}
-	return changes, nil
 }
 
 func surveyOwner(p object.Pair) string { return "survey/" + p.Replica + "/" + p.Destination }

@@ -3,15 +3,12 @@ package activities
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/replicate"
-	"github.com/chef-sync/chef-sync/internal/replicate/staging"
 	"github.com/chef-sync/chef-sync/internal/report"
 )
 
@@ -86,15 +83,11 @@ func (a *Activities) verifyList(ctx context.Context, c *Connection, p object.Pai
 	if place.Lacking, err = lacking(ctx, c); err != nil {
 		return VerifyPlace{}, err
 	}
-	data, err := json.Marshal(all)
-	if err != nil {
-		return VerifyPlace{}, err
-	}
 	owner := verifyOwner(p)
 	if err := c.Engine.Staging.PurgeSnapshots(ctx, owner, 24*time.Hour); err != nil {
 		return VerifyPlace{}, err
 	}
-	return place, c.Engine.Staging.PutSnapshot(ctx, owner, place.ID, data)
+	return place, c.Engine.Staging.PutList(ctx, owner, place.ID, all)
 }
 
 func verifyOwner(p object.Pair) string { return "verify/" + p.Replica + "/" + p.Destination }
@@ -165,17 +158,9 @@ func (a *Activities) toLookAt(ctx context.Context, c *Connection, in VerifyInput
 		}
 		return look, in.Offset, nil
 	}
-	data, err := c.Engine.Staging.Snapshot(ctx, verifyOwner(in.Pair), in.Place.ID)
-	if err != nil {
-		return nil, 0, err
-	}
-	var all []object.Change
-	if err := json.Unmarshal(data, &all); err != nil {
-		return nil, 0, errors.Join(staging.ErrCorrupt, err)
-	}
-	from := min(in.Offset, len(all))
-	to := min(from+verifyPage, len(all))
-	return all[from:to], to, nil
+	to := min(in.Offset+verifyPage, in.Place.Total)
+	look, err := c.Engine.Staging.ListPage(ctx, verifyOwner(in.Pair), in.Place.ID, in.Offset, to)
+	return look, to, err
 }
 
 // filesOf is the memory of files of a verification, so that a content is read

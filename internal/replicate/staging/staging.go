@@ -9,7 +9,7 @@
 //	batches/ID.items     the bodies of one batch, one JSON document a line
 //	batches/ID.sandbox   the upload URLs for the files of that batch
 //	files/XX/MD5         cookbook files, by content (XX: how it begins), shared by all batches
-//	snapshots/OWNER/ID   what a listing feed saw
+//	snapshots/OWNER/ID   what a listing feed saw; lists of full comparisons, in pieces
 //
 // Nothing in it is needed for correctness. Whoever finds a piece missing
 // ([ErrNotFound]) fetches it again, so a store may be emptied at any time.
