@@ -27,6 +27,13 @@ const (
 	FeedAuto         = "auto"          // updated_since where it answers, else listing
 	FeedUpdatedSince = "updated_since" // the change log of a feed server
 	FeedListing      = "listing"       // name lists and contents, compared
+	FeedEvents       = "events"        // goiardi's event log
+)
+
+// The values of the setting ec_sync_server['capture'].
+const (
+	CaptureSnapshot = "snapshot" // the tables are compared with what they were
+	CaptureTriggers = "triggers" // PostgreSQL writes each change down
 )
 
 // Extras says what happens to an object that only the replica has.
@@ -65,7 +72,7 @@ type Config struct {
 	PollHold     time.Duration // how long one poll may wait for a change; 0: not at all
 	DeepInterval time.Duration // how often the listing feed compares contents; 0: at each poll
 
-	Feed string // FeedAuto, FeedUpdatedSince or FeedListing
+	Feed string // FeedAuto, FeedUpdatedSince, FeedListing or FeedEvents
 
 	// Parallel is the number of requests to one server at a time, 1 to 8.
 	Parallel int
@@ -186,6 +193,30 @@ type ServerSide struct {
 
 	// DBPoolSize is the number of connections to the Chef server's PostgreSQL.
 	DBPoolSize int
+
+	// VIP is the address, without the port, at which nginx reaches the server.
+	VIP string
+
+	// Allow names the users who may ask for changes; never empty.
+	Allow []string
+
+	Capture   string // CaptureSnapshot or CaptureTriggers
+	Interval  time.Duration
+	Retention time.Duration // of deletes
+	Nodes     bool          // whether changes of nodes are noticed
+
+	// Database is the URL or DSN of the Chef server's PostgreSQL; "" has it found
+	// from the Chef server's own configuration.
+	Database             string
+	DatabasePasswordFile string
+
+	// ValidateURL is the root of the Chef server that is asked whether a signature
+	// is good; "" has it verified with the keys in the database.
+	ValidateURL string
+
+	TLSCert, TLSKey string // PEM files; "" speaks plain http
+
+	NginxAddonDir string // "" writes nothing for nginx
 }
 
 // Replicates reports whether a replicator runs on this host.

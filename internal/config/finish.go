@@ -22,6 +22,7 @@ func (r *reader) finish() {
 	r.pairs(primary, replica)
 	r.staging()
 	r.temporal()
+	r.feedServer()
 }
 
 // A side is what finish knows about one server besides its Config.

@@ -14,8 +14,15 @@ const hidden = "(hidden)"
 // that flags or the environment override are those of the file.
 func (c *Config) Ruby() string {
 	return c.print(func(r row, v node) node {
-		if fields, ok := v.val.(hash); ok && r.secret {
-			return hide(fields)
+		switch x := v.val.(type) {
+		case hash:
+			if r.secret {
+				return hide(x)
+			}
+		case string:
+			if r.secret && x != "" {
+				return node{val: "postgres://" + hidden} // there is but one such setting
+			}
 		}
 		return v
 	})
