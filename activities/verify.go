@@ -136,7 +136,7 @@ func (a *Activities) verify(ctx context.Context, c *Connection, in VerifyInput, 
 	if err != nil {
 		return VerifyResult{}, err
 	}
-	opts := replicate.CheckOptions{Files: a.filesOf(in)}
+	opts := replicate.CheckOptions{Files: a.filesOf(in), Listed: len(in.Again) == 0}
 	found, err := c.Engine.Check(ctx, look, opts, n.count)
 	if err != nil {
 		return VerifyResult{}, err

@@ -34,6 +34,9 @@ func (dataBags) Get(ctx context.Context, c *chef.Client, ref object.Ref) (Object
 	return nameOnly(ref, false)
 }
 
+// Listed returns the bag, which is in a list.
+func (dataBags) Listed(ref object.Ref) (Object, error) { return nameOnly(ref, false) }
+
 func (dataBags) Create(ctx context.Context, c *chef.Client, o Object) error {
 	return c.CreateDataBag(ctx, o.Ref.Name)
 }

@@ -108,6 +108,13 @@ type Container interface {
 	Contents(ctx context.Context, c *chef.Client, ref object.Ref) ([]object.Ref, error)
 }
 
+// A Lister is a handler of a kind whose objects have a name and nothing else, so
+// that a list proves as much of an object as reading it.
+type Lister interface {
+	// Listed returns an object that a server listed; no request is made.
+	Listed(ref object.Ref) (Object, error)
+}
+
 // ErrRecreate says that a server holds another object in the place of one that it
 // never changes. Only delete and recreate does, and that is the operator's
 // decision. Its class is that of the object.

@@ -83,6 +83,10 @@ type CheckOptions struct {
 	// is shared by all calls of one comparison: a content is read once.
 	Files *FileChecks
 
+	// Listed says that what to look at is what both sides have listed just now. Then
+	// an object that is nothing but a name is not read once more.
+	Listed bool
+
 	// Detail is called for each object that is missing, extra or different, and may
 	// add to d. want is what the replica should hold: the primary's object, as far
 	// as the replica can hold it; held is what it holds. The zero Object is nothing.
@@ -98,7 +102,7 @@ func (e *Engine) Compare(ctx context.Context, progress Progress) (Comparison, er
 	if err != nil {
 		return Comparison{}, err
 	}
-	return e.Check(ctx, survey.All(), CheckOptions{Files: &FileChecks{}}, progress)
+	return e.Check(ctx, survey.All(), CheckOptions{Files: &FileChecks{}, Listed: true}, progress)
 }
 
 // Check reads objects on both sides and says where they differ. The action says
@@ -148,12 +152,12 @@ func (c *comparison) one(ctx context.Context, look object.Change) error {
 	listed := KindCount{Primary: btoi(!noSrc), Replica: btoi(!noHeld)}
 	var err error
 	if !noSrc {
-		if src, noSrc, err = lookup(ctx, c.e.Primary, look.Ref); err != nil {
+		if src, noSrc, err = c.lookup(ctx, c.e.Primary, look.Ref); err != nil {
 			return c.unknown(ctx, look.Ref, listed, c.e.Primary, onSide("primary", err))
 		}
 	}
 	if !noHeld {
-		if held, noHeld, err = lookup(ctx, c.e.Replica, look.Ref); err != nil {
+		if held, noHeld, err = c.lookup(ctx, c.e.Replica, look.Ref); err != nil {
 			return c.unknown(ctx, look.Ref, listed, c.e.Replica, onSide("replica", err))
 		}
 	}
@@ -179,6 +183,15 @@ func (c *comparison) one(ctx context.Context, look object.Change) error {
 	}
 	c.differ(d, wanted, held)
 	return nil
+}
+
+// lookup reads an object, unless its being listed is all there is to know.
+func (c *comparison) lookup(ctx context.Context, server *chef.Client, ref object.Ref) (o kinds.Object, absent bool, err error) {
+	if l, ok := handler(ref).(kinds.Lister); ok && c.opts.Listed {
+		o, err = l.Listed(ref)
+		return o, false, err
+	}
+	return lookup(ctx, server, ref)
 }
 
 // adapted returns what the replica should hold, and the digest of what it holds.

@@ -53,3 +53,28 @@ func TestCompareReadsSharedFilesOnce(t *testing.T) {
 		}
 	}
 }
+
+// A data bag has a name and nothing else: that both sides list it proves it equal.
+// A bag that only one of them lists is told, too.
+func TestCompareTakesBagsFromTheLists(t *testing.T) {
+	r := newRig(t)
+	r.write.Item("users", "bob", "1")
+	r.sync()
+	r.write.Bag("missing")
+	harness.Write(t, r.replica.Client).Bag("extra")
+	r.primary.ResetStats()
+	c, err := r.Compare(t.Context(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, d := range c.Differences {
+		got += fmt.Sprintf("%s %s;", d.Ref, d.Case)
+	}
+	if want := "/data/extra extra;/data/missing missing;"; got != want {
+		t.Errorf("differences %s, want %s", got, want)
+	}
+	if n := r.primary.Stats().Requests["GET /organizations/ORG/data/BAG"]; n != 2 {
+		t.Errorf("the primary was asked for the items of 2 bags %d times", n)
+	}
+}
