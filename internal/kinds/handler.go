@@ -68,8 +68,7 @@ type Prober interface {
 // are given what Adapt wants.
 type Adapter interface {
 	// Adapt says what the replica should hold of the primary's object src where
-	// it holds held now (the zero Object: nothing). Repeating it is harmless; it
-	// may make an empty group that src names.
+	// it holds held now (the zero Object: nothing). It writes nothing.
 	Adapt(ctx context.Context, r *Replica, src, held Object) (Adapted, error)
 }
 

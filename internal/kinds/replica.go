@@ -13,9 +13,6 @@ import (
 type Replica struct {
 	Client *chef.Client
 
-	// ReadOnly forbids to make anything: a comparison only wants to know.
-	ReadOnly bool
-
 	// Scope is what the pair replicates: what is not in it is not made for the
 	// sake of something that names it.
 	Scope object.Scope

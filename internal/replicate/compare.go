@@ -115,7 +115,7 @@ func (e *Engine) Check(ctx context.Context, look []object.Change, o CheckOptions
 	}
 	c := &comparison{
 		e: e, opts: o, counts: map[object.Kind]*KindCount{},
-		replica: &kinds.Replica{Client: e.Replica, Scope: scope, ReadOnly: true},
+		replica: &kinds.Replica{Client: e.Replica, Scope: scope},
 	}
 	for _, k := range scope.InOrder() {
 		c.counts[k] = &KindCount{Kind: k}
