@@ -104,12 +104,13 @@ func (f *Listing) Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (
 	if err != nil {
 		return object.Cursor{}, err
 	}
+	t := maps.Clone(s)
 	for _, ref := range refs {
-		if _, known := s[ref]; !known && scope.Has(ref) {
-			s[ref] = entry{}
+		if _, known := t[ref]; !known && scope.Has(ref) {
+			t[ref] = entry{}
 		}
 	}
-	if id, err = f.save(ctx, s); err != nil {
+	if id, err = f.save(ctx, t); err != nil {
 		return object.Cursor{}, err
 	}
 	return object.Cursor{Feed: NameListing, Position: id}, nil
@@ -305,7 +306,7 @@ func (f *Listing) keep(ctx context.Context, ids ...string) error {
 }
 
 // load returns a stored list without what is no longer replicated: that has not
-// been deleted.
+// been deleted. The list must not be changed.
 func (f *Listing) load(ctx context.Context, c object.Cursor, id string, scope object.Scope) (snapshot, error) {
 	data, err := f.Store.Snapshot(ctx, f.Owner, id)
 	if errors.Is(err, staging.ErrNotFound) {
@@ -314,12 +315,11 @@ func (f *Listing) load(ctx context.Context, c object.Cursor, id string, scope ob
 	if err != nil {
 		return nil, err
 	}
-	s, err := decodeSnapshot(data, id)
+	s, err := f.memory.decoded(id, data)
 	if err != nil {
 		return nil, lost(c, "%v", err)
 	}
-	maps.DeleteFunc(s, func(ref object.Ref, _ entry) bool { return !scope.Has(ref) })
-	return s, nil
+	return s.within(scope), nil
 }
 
 func (f *Listing) position(c object.Cursor) (base, target string, err error) {

@@ -1,6 +1,7 @@
 package feed_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -229,4 +230,35 @@ func TestListingPagesOverOneDifference(t *testing.T) {
 	}
 	r.write.Role("r", "2")
 	r.want(r.take(feed.NextOptions{}), "create /roles/late", "update /roles/r") // the wish for contents was kept
+}
+
+// The list that was decoded last is remembered, and never taken for the one that
+// is stored: a list that is gone or damaged is a lost cursor at once. A scope that
+// leaves objects out does not forget them.
+func TestListingRemembersTheListItDecoded(t *testing.T) {
+	r := newListingRig(t)
+	r.take(feed.NextOptions{})
+	scope := object.Scope{Exclude: []string{"/roles"}}
+	all := r.Scope
+	r.Scope = func(context.Context) (object.Scope, error) { return scope, nil }
+	if p := r.take(feed.NextOptions{}); len(p.Changes) != 0 {
+		t.Errorf("another scope changed %v", p.Changes)
+	}
+	r.Scope = all
+	if p := r.take(feed.NextOptions{}); len(p.Changes) != 0 {
+		t.Errorf("the old scope changed %v", p.Changes)
+	}
+	for name, spoil := range map[string]func() error{
+		"damaged": func() error {
+			return r.Store.PutSnapshot(t.Context(), r.Owner, r.cursor.Position, []byte("x"))
+		},
+		"gone": func() error { return r.Store.KeepSnapshots(t.Context(), r.Owner) },
+	} {
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Next(t.Context(), r.cursor, feed.NextOptions{}); !errors.Is(err, feed.ErrCursorLost) {
+			t.Errorf("a list that is %s: %v, want a lost cursor", name, err)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"crypto/sha256"
 	"sync"
 	"time"
 
@@ -13,6 +14,10 @@ type memory struct {
 	mu    sync.Mutex
 	deep  time.Time // when contents were last read
 	owing string    // the position from which they were last read and had changed
+
+	list    snapshot // that was decoded last; not to be changed
+	listID  string
+	listSum [sha256.Size]byte // of the stored form
 
 	told   []object.Ref // read again at the next call, if that is
 	toldAt string       // from this list
@@ -76,4 +81,20 @@ func (m *memory) toldBefore(id string) map[object.Ref]bool {
 		out[ref] = true
 	}
 	return out
+}
+
+// decoded is [decodeSnapshot], which takes as long as the list is, remembering the
+// last list: while nothing changes it is the same at every call.
+func (m *memory) decoded(id string, data []byte) (snapshot, error) {
+	sum := sha256.Sum256(data)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.list != nil && m.listID == id && m.listSum == sum {
+		return m.list, nil
+	}
+	s, err := decodeSnapshot(data, id)
+	if err == nil {
+		m.list, m.listID, m.listSum = s, id, sum
+	}
+	return s, err
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -56,10 +57,7 @@ func (s snapshot) diff(t snapshot) []object.Change {
 
 // advanced returns s after changes, which are of s.diff(t).
 func (s snapshot) advanced(changes []object.Change, t snapshot) snapshot {
-	out := make(snapshot, len(s))
-	for ref, e := range s {
-		out[ref] = e
-	}
+	out := maps.Clone(s)
 	for _, c := range changes {
 		if e, ok := t[c.Ref]; ok {
 			out[c.Ref] = e
@@ -67,6 +65,22 @@ func (s snapshot) advanced(changes []object.Change, t snapshot) snapshot {
 			delete(out, c.Ref)
 		}
 	}
+	return out
+}
+
+// within returns what of s is in a scope: s itself if that is everything.
+func (s snapshot) within(scope object.Scope) snapshot {
+	all := true
+	for ref := range s {
+		if all = scope.Has(ref); !all {
+			break
+		}
+	}
+	if all {
+		return s
+	}
+	out := maps.Clone(s)
+	maps.DeleteFunc(out, func(ref object.Ref, _ entry) bool { return !scope.Has(ref) })
 	return out
 }
 
