@@ -191,6 +191,12 @@ func CutAfter() Effect {
 	return Effect{after: func(_ *request, p *reply) { p.abort = true }}
 }
 
+// DoneBut serves the request and answers something else: the write is done and
+// its acknowledgement says that it is not.
+func DoneBut(status int, body string) Effect {
+	return Effect{after: func(_ *request, p *reply) { *p = *rawReply(status, []byte(body)) }}
+}
+
 // CutBody sends the first n bytes of the body and cuts the connection;
 // Content-Length promised the whole.
 func CutBody(n int) Effect {

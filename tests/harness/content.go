@@ -82,41 +82,13 @@ func (w *Content) Cookbook(name, version string, frozen bool, files map[string]s
 
 // PutCookbook uploads a cookbook version with its files, forced if asked to.
 func PutCookbook(ctx context.Context, c *chef.Client, name, version string, frozen bool, files map[string]string, force bool) error {
-	all := []map[string]string{}
-	content := map[string]string{}
-	var sums []string
-	for path, text := range files {
-		sum := md5.Sum([]byte(text)) //nolint:gosec // see the import
-		hexSum := hex.EncodeToString(sum[:])
-		content[hexSum] = text
-		sums = append(sums, hexSum)
-		fileName := path
-		if !strings.Contains(path, "/") {
-			fileName = "root_files/" + path
-		}
-		all = append(all, map[string]string{"name": fileName, "path": path, "checksum": hexSum, "specificity": "default"})
-	}
-	if len(sums) > 0 {
-		sb, err := c.CreateSandbox(ctx, sums)
-		if err != nil {
-			return err
-		}
-		for sum, url := range sb.Uploads {
-			text := content[sum]
-			err := c.UploadFile(ctx, url, sum, int64(len(text)), func() (io.ReadCloser, error) {
-				return io.NopCloser(strings.NewReader(text)), nil
-			})
-			if err != nil {
-				return err
-			}
-		}
-		if err := c.CommitSandbox(ctx, sb.ID); err != nil && !chef.IsNotFound(err) {
-			return err
-		}
+	entries, err := upload(ctx, c, files)
+	if err != nil {
+		return err
 	}
 	doc, err := json.Marshal(map[string]any{
 		"name": name + "-" + version, "cookbook_name": name, "version": version, "json_class": "Chef::CookbookVersion",
-		"chef_type": "cookbook_version", "frozen?": frozen, "all_files": all,
+		"chef_type": "cookbook_version", "frozen?": frozen, "all_files": entries,
 		"metadata": map[string]any{"name": name, "version": version, "description": "d", "dependencies": map[string]string{}},
 	})
 	if err != nil {
@@ -127,6 +99,44 @@ func PutCookbook(ctx context.Context, c *chef.Client, name, version string, froz
 		return err
 	}
 	return c.PutCookbook(ctx, &m, chef.PutCookbookOptions{Force: force})
+}
+
+// upload puts files (path -> content) on the server and returns their entries in
+// a manifest.
+func upload(ctx context.Context, c *chef.Client, files map[string]string) ([]map[string]string, error) {
+	entries, content := []map[string]string{}, map[string]string{}
+	var sums []string
+	for path, text := range files {
+		sum := md5.Sum([]byte(text)) //nolint:gosec // see the import
+		hexSum := hex.EncodeToString(sum[:])
+		content[hexSum] = text
+		sums = append(sums, hexSum)
+		fileName := path
+		if !strings.Contains(path, "/") {
+			fileName = "root_files/" + path
+		}
+		entries = append(entries, map[string]string{"name": fileName, "path": path, "checksum": hexSum, "specificity": "default"})
+	}
+	if len(sums) == 0 {
+		return entries, nil
+	}
+	sb, err := c.CreateSandbox(ctx, sums)
+	if err != nil {
+		return nil, err
+	}
+	for sum, url := range sb.Uploads {
+		text := content[sum]
+		err := c.UploadFile(ctx, url, sum, int64(len(text)), func() (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(text)), nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := c.CommitSandbox(ctx, sb.ID); err != nil && !chef.IsNotFound(err) {
+		return nil, err
+	}
+	return entries, nil
 }
 
 // Small fills an organization with a few objects of every kind: 16 of them, and
