@@ -204,6 +204,11 @@ func (w *work) fetched(ctx workflow.Context, f workflow.Future) (activities.Fetc
 	if err := f.Get(ctx, &got); err != nil {
 		return got, err
 	}
+	for _, ref := range got.Touched {
+		w.run.state.park(Unsynced{
+			Ref: ref, Action: object.ActionUpdate, Reason: "what it points at is made anew", Page: w.page, NextTry: w.run.now(),
+		}, w.run.now(), w.run.opts)
+	}
 	if w.run.halting() {
 		return got, errInterrupted
 	}

@@ -5,12 +5,14 @@ import (
 	"slices"
 
 	"github.com/chef-sync/chef-sync/internal/chef"
+	"github.com/chef-sync/chef-sync/internal/object"
 )
 
 // Adapt makes of the primary's ACL the one that the replica should hold:
 //
 //	in a permission                       on the replica
 //	known user, client or group           as on the primary
+//	unknown that is replicated            left out until it has come
 //	unknown                               left out, and said; the server would refuse it
 //	superuser, whom we sign as            as it is
 //	hidden group of a user                as it is
@@ -33,12 +35,12 @@ func (acls) Adapt(ctx context.Context, r *Replica, src, held Object) (Adapted, e
 	if err != nil {
 		return Adapted{}, err
 	}
-	a := aclAdapter{actors: actors, user: r.Client.User()}
+	a := aclAdapter{actors: actors, user: r.Client.User(), lacks: lacking{scope: r.Scope}}
 	want := eachAllowed(from, func(_ chef.Permission, f chef.Allowed) chef.Allowed { return a.known(f) })
 	if held.Raw != nil {
 		want = eachAllowed(want, func(p chef.Permission, w chef.Allowed) chef.Allowed { return a.kept(p, w, have[p]) })
 	}
-	out := Adapted{Held: held.Digest, Left: sorted(a.left)}
+	out := Adapted{Held: held.Digest, Left: sorted(a.lacks.left), Waits: sorted(a.lacks.waits)}
 	out.Want, err = document(src.Ref, want)
 	return out, err
 }
@@ -47,7 +49,7 @@ func (acls) Adapt(ctx context.Context, r *Replica, src, held Object) (Adapted, e
 type aclAdapter struct {
 	actors *Actors
 	user   string // whom we sign as: a user or a client
-	left   lacking
+	lacks  lacking
 }
 
 func (a *aclAdapter) ownUser(n string) bool   { return n == superuser || n == a.user }
@@ -56,9 +58,9 @@ func (a *aclAdapter) ownClient(n string) bool { return n == a.user }
 // known returns those whom the replica has, without what is a server's own.
 func (a *aclAdapter) known(f chef.Allowed) chef.Allowed {
 	return chef.Allowed{
-		Users:   a.left.present("user", without(f.Users, a.ownUser), a.actors.Users),
-		Clients: a.left.present("client", without(f.Clients, a.ownClient), a.actors.Clients),
-		Groups:  a.left.present("group", without(f.Groups, isOwnGroup), a.actors.Groups),
+		Users:   a.lacks.present(kindUser, without(f.Users, a.ownUser), a.actors.Users),
+		Clients: a.lacks.present(object.KindClient, without(f.Clients, a.ownClient), a.actors.Clients),
+		Groups:  a.lacks.present(object.KindGroup, without(f.Groups, isOwnGroup), a.actors.Groups),
 	}
 }
 
@@ -89,11 +91,11 @@ func (a *aclAdapter) keptGrant(w, have chef.Allowed) chef.Allowed {
 	}
 	if slices.Contains(have.Groups, groupAdmins) {
 		w.Groups = append(w.Groups, groupAdmins)
-		a.left = append(a.left, "the group admins keeps the right to grant on the replica: only the superuser may take it away")
+		a.lacks.say("the group admins keeps the right to grant on the replica: only the superuser may take it away")
 		return w
 	}
 	if len(without(w.Users, a.ownUser))+len(without(w.Clients, a.ownClient)) == 0 && !sameAllowed(w, have) {
-		a.left = append(a.left, "who may grant on the replica stays: it has nobody who may on the primary")
+		a.lacks.say("who may grant on the replica stays: it has nobody who may on the primary")
 		return have
 	}
 	return w

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/chef-sync/chef-sync/internal/object"
 )
 
 // superuser is in every organization without being a member. Each server has its
@@ -71,15 +73,29 @@ func without(names []string, drop func(string) bool) []string {
 	return only(names, func(n string) bool { return !drop(n) })
 }
 
-// lacking are the words of [Adapted.Left] for what a replica has not got.
-type lacking []string
+// lacking is what a replica has not got: the words of [Adapted.Left], and
+// [Adapted.Waits].
+type lacking struct {
+	scope       object.Scope
+	left, waits []string
+}
+
+// say adds to the words.
+func (l *lacking) say(text string) { l.left = append(l.left, text) }
 
 // present returns those of names that the replica has, and notes the others.
-func (l *lacking) present(noun string, names []string, has map[string]bool) []string {
+func (l *lacking) present(kind object.Kind, names []string, has map[string]bool) []string {
 	return only(names, func(n string) bool {
-		if !has[n] {
-			*l = append(*l, noun+" "+n+" is not on the replica")
+		switch ref := object.NewRef(kind, n); {
+		case has[n]:
+		case l.scope.Has(ref):
+			l.waits = append(l.waits, ref.Path())
+		default:
+			l.say(string(kind) + " " + n + " is not on the replica")
 		}
 		return has[n]
 	})
 }
+
+// kindUser is the noun for what no pair replicates.
+const kindUser object.Kind = "user"

@@ -26,7 +26,7 @@ func TestACLOfPairThatIsAClient(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", tt.name, cmp.Diff(tt.want, got))
 		}
 	}
-	if len(a.left) > 0 {
-		t.Errorf("left %q", a.left)
+	if len(a.lacks.left) > 0 {
+		t.Errorf("left %q", a.lacks.left)
 	}
 }

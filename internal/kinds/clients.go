@@ -186,11 +186,23 @@ func updateKeys(ctx context.Context, c *chef.Client, client string, want, have [
 		if _, ok := wanted[k.Name]; ok {
 			continue
 		}
-		if err := c.DeleteClientKey(ctx, client, k.Name); err != nil && !chef.IsNotFound(err) {
+		if err := deleteKey(ctx, c, client, k.Name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func deleteKey(ctx context.Context, c *chef.Client, client, key string) error {
+	err := c.DeleteClientKey(ctx, client, key)
+	if !chef.IsNotFound(err) {
+		return err
+	}
+	names, err := c.ListClientKeys(ctx, client)
+	if err == nil && slices.Contains(names, key) {
+		return fmt.Errorf("delete key %s of client %s: %w: the server answers 404 and has it", key, client, chef.ErrInvalid)
+	}
+	return err
 }
 
 func keysByName(keys []chef.ClientKey) map[string]chef.ClientKey {

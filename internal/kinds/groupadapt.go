@@ -12,7 +12,9 @@ import (
 //
 //	member                                     on the replica
 //	known there                                as on the primary
-//	unknown user or client                     left out, and said
+//	unknown user                               left out, and said
+//	unknown client that is replicated          left out until it has come
+//	unknown client that is not                 left out, and said
 //	unknown group that is replicated           as on the primary; Update makes it
 //	unknown group that is not                  left out, and said
 //	superuser, whom we sign as, validator      as it is
@@ -37,12 +39,12 @@ func (groups) Adapt(ctx context.Context, r *Replica, src, held Object) (Adapted,
 	if err != nil {
 		return Adapted{}, err
 	}
-	a := groupAdapter{r: r, actors: actors, from: from, have: have}
+	a := groupAdapter{r: r, actors: actors, from: from, have: have, lacks: lacking{scope: r.Scope}}
 	want := groupBody{Name: from.Name, Users: sorted(a.users()), Clients: sorted(a.clients()), Groups: sorted(a.groups())}
 	if from.Name == groupAdmins {
 		a.admins(&want)
 	}
-	out := Adapted{Held: held.Digest, Left: sorted(a.left)}
+	out := Adapted{Held: held.Digest, Left: sorted(a.lacks.left), Waits: sorted(a.lacks.waits)}
 	out.Want, err = document(src.Ref, want)
 	return out, err
 }
@@ -52,12 +54,12 @@ type groupAdapter struct {
 	r          *Replica
 	actors     *Actors
 	from, have groupBody
-	left       lacking
+	lacks      lacking
 }
 
 func (a *groupAdapter) users() []string {
 	own := func(n string) bool { return isOwnUser(a.r.Client, n) }
-	return append(a.left.present("user", without(a.from.Users, own), a.actors.Users), only(a.have.Users, own)...)
+	return append(a.lacks.present(kindUser, without(a.from.Users, own), a.actors.Users), only(a.have.Users, own)...)
 }
 
 func (a *groupAdapter) clients() []string {
@@ -69,7 +71,7 @@ func (a *groupAdapter) clients() []string {
 	stays := func(n string) bool {
 		return own(n) || replicated && !a.r.Scope.Has(object.NewRef(object.KindClient, n))
 	}
-	return append(a.left.present("client", without(a.from.Clients, own), a.actors.Clients), only(a.have.Clients, stays)...)
+	return append(a.lacks.present(object.KindClient, without(a.from.Clients, own), a.actors.Clients), only(a.have.Clients, stays)...)
 }
 
 // foreign reports whether a client is the validator of the primary's organization,
@@ -87,7 +89,7 @@ func (a *groupAdapter) groups() []string {
 	for _, n := range a.from.Groups {
 		known[n] = has(n)
 	}
-	return a.left.present("group", a.from.Groups, known)
+	return a.lacks.present(object.KindGroup, a.from.Groups, known)
 }
 
 // admins keeps somebody in the group admins.
@@ -95,7 +97,7 @@ func (a *groupAdapter) admins(want *groupBody) {
 	own := func(n string) bool { return isOwnUser(a.r.Client, n) }
 	if len(without(want.Users, own)) == 0 && len(without(a.have.Users, own)) > 0 {
 		want.Users = a.have.Users
-		a.left = append(a.left, "the group admins keeps its users on the replica, which has none of the primary's")
+		a.lacks.say("the group admins keeps its users on the replica, which has none of the primary's")
 	}
 	user := a.r.Client.User()
 	if slices.Contains(want.Users, user) || slices.Contains(want.Clients, user) {
@@ -103,6 +105,6 @@ func (a *groupAdapter) admins(want *groupBody) {
 	}
 	if groups := sorted(append(want.Groups, a.have.Groups...)); len(groups) > len(want.Groups) {
 		want.Groups = groups
-		a.left = append(a.left, "the group admins keeps its groups on the replica: "+user+" may be an admin through one of them")
+		a.lacks.say("the group admins keeps its groups on the replica: " + user + " may be an admin through one of them")
 	}
 }

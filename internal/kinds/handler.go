@@ -82,6 +82,10 @@ type Adapted struct {
 	// that are the same for all objects with that lack: "user bob is not on the
 	// replica". It is no failure.
 	Left []string
+
+	// Waits are the paths of objects that src names, the pair replicates and the
+	// replica lacks yet: src has to be taken again when they have come.
+	Waits []string
 }
 
 // A Gate is a handler of a kind whose objects point at others.
@@ -95,8 +99,12 @@ type Gate interface {
 // object, and whose objects need no files.
 type Replacer interface {
 	// Replace deletes what the server holds in the place of o and makes it anew,
-	// with what pointed at it. A crash in between leaves it deleted.
+	// with what pointed at it. A crash in between leaves it, or some of that,
+	// deleted; so whoever calls Replace asks Takes first, and comes back to it.
 	Replace(ctx context.Context, c *chef.Client, o Object) error
+
+	// Takes returns the refs of what points at the object.
+	Takes(ctx context.Context, c *chef.Client, ref object.Ref) ([]object.Ref, error)
 }
 
 // A Container is a handler of a kind whose objects hold others, which a server
@@ -122,6 +130,30 @@ var ErrRecreate = fmt.Errorf("%w: no Chef server changes it", chef.ErrInvalid)
 // ErrNotReady says that an object points at something that the replica lacks. Its
 // class is that of the object.
 var ErrNotReady = fmt.Errorf("%w: the replica lacks what it points at", chef.ErrInvalid)
+
+// Delete removes an object, if it is there. A 404 is no proof that it is not:
+// whoever believes a wrong one has forgotten the delete for ever.
+func Delete(ctx context.Context, c *chef.Client, ref object.Ref) error {
+	h := For(ref.Kind)
+	err := h.Delete(ctx, c, ref)
+	if !chef.IsNotFound(err) {
+		return err
+	}
+	switch _, err := h.Get(ctx, c, ref); {
+	case chef.IsNotFound(err):
+		return nil
+	case err != nil:
+		return err
+	default:
+		return stillThere(ref)
+	}
+}
+
+// stillThere is the error of a delete that a server answers with 404 while it has
+// the object. Its class is that of the object.
+func stillThere(ref object.Ref) error {
+	return fmt.Errorf("delete %s: %w: the server answers 404 and has it", ref, chef.ErrInvalid)
+}
 
 // listed makes the ref of what a server listed. A name that no Chef server
 // allows is an error of the whole list: its ref would have no path that can be

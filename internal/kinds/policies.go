@@ -65,12 +65,17 @@ func (h policies) Update(ctx context.Context, c *chef.Client, o, _ Object) error
 	return h.Create(ctx, c, o)
 }
 
-// clean removes the placeholder revision.
+// clean removes the placeholder revision. A 404 may mean that there is no policy.
 func (policies) clean(ctx context.Context, c *chef.Client, name string) error {
-	if err := c.DeletePolicyRevision(ctx, name, Placeholder); !chef.IsNotFound(err) {
+	err := c.DeletePolicyRevision(ctx, name, Placeholder)
+	if !chef.IsNotFound(err) {
 		return err
 	}
-	return nil
+	revisions, err := c.GetPolicy(ctx, name)
+	if err == nil && slices.Contains(revisions, Placeholder) {
+		return stillThere(object.NewRef(object.KindPolicyRevision, name, Placeholder))
+	}
+	return err
 }
 
 func (policies) Delete(ctx context.Context, c *chef.Client, ref object.Ref) error {
@@ -174,25 +179,37 @@ func (h policyRevisions) Update(ctx context.Context, c *chef.Client, o, _ Object
 // Replace writes the revision through the pointers that its delete took along: a
 // pointer that is written makes the revision that it names.
 func (h policyRevisions) Replace(ctx context.Context, c *chef.Client, o Object) error {
-	groups, err := c.ListPolicyGroups(ctx)
+	taken, err := h.Takes(ctx, c, o.Ref)
 	if err != nil {
 		return err
 	}
-	if err := h.Delete(ctx, c, o.Ref); err != nil && !chef.IsNotFound(err) {
+	if err := Delete(ctx, c, o.Ref); err != nil {
 		return err
 	}
 	if err := h.Create(ctx, c, o); err != nil && !chef.IsConflict(err) {
 		return err
 	}
-	for group, pointers := range groups {
-		if pointers[o.Ref.Name] != o.Ref.Sub {
-			continue
-		}
-		if err := c.PutPointer(ctx, group, o.Ref.Name, o.Raw); err != nil {
+	for _, pointer := range taken {
+		if err := c.PutPointer(ctx, pointer.Name, o.Ref.Name, o.Raw); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Takes returns the pointers at a revision.
+func (policyRevisions) Takes(ctx context.Context, c *chef.Client, ref object.Ref) ([]object.Ref, error) {
+	groups, err := c.ListPolicyGroups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []object.Ref
+	for _, group := range slices.Sorted(maps.Keys(groups)) {
+		if groups[group][ref.Name] == ref.Sub {
+			out = append(out, object.NewRef(object.KindPolicyPointer, group, ref.Name))
+		}
+	}
+	return out, nil
 }
 
 func (policyRevisions) Delete(ctx context.Context, c *chef.Client, ref object.Ref) error {

@@ -56,18 +56,18 @@ func (h policyGroups) Create(ctx context.Context, c *chef.Client, o Object) erro
 		case err == nil && pointers[Placeholder] == "":
 			return nil
 		case err == nil: // made, by us or by somebody who was interrupted
-			return h.clean(ctx, c)
+			return h.clean(ctx, c, o.Ref.Name)
 		case !chef.IsNotFound(err):
 			return err
 		}
 		err = c.PutPointer(ctx, o.Ref.Name, Placeholder, placeholderOf(Placeholder))
 		switch {
 		case err == nil:
-			return h.clean(ctx, c)
+			return h.clean(ctx, c, o.Ref.Name)
 		case chef.IsConflict(err) && try < groupTries, chef.IsNotFound(err) && try < groupTries:
 			// another deletes the policy at this moment
 		default:
-			return cleanAfter(err, h.clean(ctx, c))
+			return cleanAfter(err, h.clean(ctx, c, o.Ref.Name))
 		}
 	}
 }
@@ -87,12 +87,18 @@ func (h policyGroups) Update(ctx context.Context, c *chef.Client, o, _ Object) e
 	return h.Create(ctx, c, o)
 }
 
-// clean removes the placeholder, with all pointers to it.
-func (policyGroups) clean(ctx context.Context, c *chef.Client) error {
-	if err := c.DeletePolicy(ctx, Placeholder); !chef.IsNotFound(err) {
+// clean removes the placeholder, with all pointers to it. A 404 mostly means that
+// another was faster.
+func (policyGroups) clean(ctx context.Context, c *chef.Client, group string) error {
+	err := c.DeletePolicy(ctx, Placeholder)
+	if !chef.IsNotFound(err) {
 		return err
 	}
-	return nil
+	pointers, err := c.GetPolicyGroup(ctx, group)
+	if err == nil && pointers[Placeholder] != "" {
+		return stillThere(object.NewRef(object.KindPolicy, Placeholder))
+	}
+	return err
 }
 
 func (policyGroups) Delete(ctx context.Context, c *chef.Client, ref object.Ref) error {
@@ -188,11 +194,11 @@ func (pointers) Ready(ctx context.Context, r *Replica, o Object) error {
 		return nil
 	}
 	slices.Sort(missing)
-	return fmt.Errorf("put %s: %w: %s", o.Ref, ErrNotReady, firstFew(missing))
+	return fmt.Errorf("put %s: %w: %s", o.Ref, ErrNotReady, FirstFew(missing))
 }
 
-// firstFew names three, and says how many more there are.
-func firstFew(names []string) string {
+// FirstFew names three, and says how many more there are.
+func FirstFew(names []string) string {
 	const few = 3
 	if len(names) <= few {
 		return strings.Join(names, ", ")

@@ -170,8 +170,7 @@ func (e *Engine) Delete(ctx context.Context, refs []object.Ref, o ApplyOptions, 
 		if o.Skip[ref] || !scope.Has(ref) || !ref.Kind.Deletable() {
 			return nil
 		}
-		err := handler(ref).Delete(ctx, e.Replica, ref)
-		if err != nil && !chef.IsNotFound(err) {
+		if err := kinds.Delete(ctx, e.Replica, ref); err != nil {
 			return a.fail(ctx, ref, err)
 		}
 		a.mu.Lock()

@@ -26,6 +26,10 @@ type Fetched struct {
 	// their kind says.
 	Gone []object.Ref `json:"gone,omitempty"`
 
+	// Touched are objects that go for a moment while Apply makes anew what they
+	// point at, and may stay away if it is interrupted: they are to be taken again.
+	Touched []object.Ref `json:"touched,omitempty"`
+
 	// Failed are objects that could not be read, or not compared.
 	Failed []Failure `json:"failed,omitempty"`
 }
@@ -145,7 +149,32 @@ func (f *fetch) look(ctx context.Context, p *pending) (ok bool, err error) {
 		p.equal = held.Digest == p.src.Digest
 	}
 	p.seen = true
+	if p.item.Held == staging.HeldOther && !p.equal && f.e.Recreate {
+		if err := f.touch(ctx, p.item.Ref); err != nil {
+			return false, f.failed.add(ctx, f.e.Replica, p.item.Ref, onSide("replica", err))
+		}
+	}
 	return true, nil
+}
+
+// touch notes what goes along if the replica's object is made anew.
+func (f *fetch) touch(ctx context.Context, ref object.Ref) error {
+	r, ok := handler(ref).(kinds.Replacer)
+	if !ok {
+		return nil
+	}
+	refs, err := r.Takes(ctx, f.e.Replica, ref)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, ref := range refs {
+		if f.scope.Has(ref) {
+			f.out.Touched = append(f.out.Touched, ref)
+		}
+	}
+	return nil
 }
 
 // stage adds an object to the batch unless the replica's is equal.

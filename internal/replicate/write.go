@@ -81,7 +81,7 @@ var ErrRemoved = fmt.Errorf("%w: deleted on the replica, to be made anew", chef.
 // remove deletes what the replica holds in the place of an object that no server
 // changes.
 func (a *apply) remove(ctx context.Context, o kinds.Object) error {
-	if err := handler(o.Ref).Delete(ctx, a.e.Replica, o.Ref); err != nil && !chef.IsNotFound(err) {
+	if err := kinds.Delete(ctx, a.e.Replica, o.Ref); err != nil {
 		return err
 	}
 	return ErrRemoved
@@ -127,14 +127,17 @@ func (a *apply) adaptAndWrite(ctx context.Context, src kinds.Object) (outcome, e
 		return nil, err
 	}
 	a.left.add(src.Ref, got.Left)
+	how := equal
 	switch {
 	case absent:
-		return a.create(ctx, got.Want)
-	case got.Want.Digest == got.Held:
-		return equal, nil
-	default:
-		return a.update(ctx, got.Want, held)
+		how, err = a.create(ctx, got.Want)
+	case got.Want.Digest != got.Held:
+		how, err = a.update(ctx, got.Want, held)
 	}
+	if err == nil && len(got.Waits) > 0 { // or else nobody would come back to it
+		return nil, fmt.Errorf("put %s: %w: %s", src.Ref, kinds.ErrNotReady, kinds.FirstFew(got.Waits))
+	}
+	return how, err
 }
 
 // lookup reads what a server holds in an object's place; absent if nothing.
