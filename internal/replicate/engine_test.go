@@ -26,6 +26,8 @@ type rig struct {
 	primary, replica *harness.ChefServer
 	*replicate.Engine
 	write *harness.Content // to the primary
+
+	touched []object.Change // by cycle, to be taken again
 }
 
 func newRig(t *testing.T) *rig {
