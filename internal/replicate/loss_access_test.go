@@ -196,7 +196,7 @@ func TestLoss18Containers(t *testing.T) {
 // else; each has its object and its word. The exit codes of chef-sync-ctl are
 // made of these verdicts. What is stored in a revision as policy_group_list cannot
 // be seen: servers put their own there when they are read.
-func TestLoss19ExitCodes(t *testing.T) {
+func TestLoss19Verdicts(t *testing.T) {
 	book := map[string]string{"recipes/default.rb": "a", "metadata.json": `{"name":"c","version":"1.0.0"}`}
 	for _, c := range []struct {
 		name, path string
