@@ -39,6 +39,10 @@ type VerifyInput struct {
 	Place  VerifyPlace  `json:"place"`
 	Offset int          `json:"offset,omitempty"`
 	Again  []object.Ref `json:"again,omitempty"`
+
+	// Named is how many differences are named already: a report names
+	// [report.MostDifferences], and the rest would only fill the history.
+	Named int `json:"named,omitempty"`
 }
 
 // VerifyResult is what was found. Of many differences only the first are named.
@@ -142,10 +146,9 @@ func (a *Activities) verify(ctx context.Context, c *Connection, in VerifyInput, 
 		return VerifyResult{}, err
 	}
 	out := VerifyResult{Next: next, Found: found}
-	if out.More = len(found.Differences) - report.MostDifferences; out.More > 0 {
-		out.Found.Differences = found.Differences[:report.MostDifferences]
+	if room := max(report.MostDifferences-in.Named, 0); len(found.Differences) > room {
+		out.Found.Differences, out.More = found.Differences[:room], len(found.Differences)-room
 	}
-	out.More = max(out.More, 0)
 	return out, nil
 }
 

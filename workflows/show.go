@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/chef-sync/chef-sync/internal/replicate"
 )
 
 // shown is what the Web UI was last given; giving it again would cost history.
@@ -68,6 +70,14 @@ func (r *run) details() string {
 	if st.Extras > 0 {
 		row("Only on the replica", "%d, kept", st.Extras)
 	}
+	if lacks := st.Identities.Primary.Lacks; lacks != "" {
+		row("The primary cannot hold", "%s", lacks)
+	}
+	if lacks := st.Identities.Replica.Lacks; lacks != "" {
+		row("The replica cannot hold", "%s", lacks)
+	}
+	row("Verified", "%s", st.Verified)
+	listLeft(&b, st.Left)
 	r.listUnsynced(&b)
 	return b.String()
 }
@@ -98,6 +108,33 @@ func (r *run) listUnsynced(b *strings.Builder) {
 			next = "waits"
 		}
 		fmt.Fprintf(b, "- `%s` (tried %d times, %s): %s\n", u.Ref, u.Attempts, next, u.Reason)
+	}
+}
+
+// listLeft names what the replica cannot hold of objects that count as copied.
+func listLeft(b *strings.Builder, left []replicate.Left) {
+	if len(left) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nNot carried:\n\n")
+	for i, l := range left {
+		if i == shownUnsynced {
+			fmt.Fprintf(b, "- and %d more: query `%s`\n", len(left)-i, QueryStatus)
+			return
+		}
+		fmt.Fprintf(b, "- %s (%d objects, as `%s`)\n", l.Text, l.Objects, l.Example)
+	}
+}
+
+// String says how the verification ended; "never" of nil.
+func (v *Verified) String() string {
+	switch {
+	case v == nil:
+		return "never"
+	case v.Differ > 0:
+		return fmt.Sprintf("%s: %s, %d objects", stamp(v.At), v.Verdict, v.Differ)
+	default:
+		return fmt.Sprintf("%s: %s", stamp(v.At), v.Verdict)
 	}
 }
 

@@ -106,8 +106,11 @@ func (v *verification) run(ctx workflow.Context) error {
 		if err == nil {
 			break
 		}
-		if !stagingLost(err) || try == relists {
+		switch {
+		case !stagingLost(err):
 			return err
+		case try == relists:
+			return fmt.Errorf("the list of what to verify was lost %d times; is ec-syncd restarted again and again, or its staging purged? %w", try, err)
 		}
 	}
 	return v.lookAgain(ctx)
@@ -117,10 +120,12 @@ func (v *verification) run(ctx workflow.Context) error {
 func (v *verification) compare(ctx workflow.Context) error {
 	v.show(ctx, "listing", 0)
 	lctx := workflow.WithActivityOptions(ctx, batchOptions("list both organizations", ""))
-	err := workflow.ExecuteActivity(lctx, activities.NameVerifyList, activities.VerifyListInput{Pair: v.in.Pair}).Get(ctx, &v.place)
+	var place activities.VerifyPlace // a new one: what JSON leaves out would stay from the last try
+	err := workflow.ExecuteActivity(lctx, activities.NameVerifyList, activities.VerifyListInput{Pair: v.in.Pair}).Get(ctx, &place)
 	if err != nil {
 		return err
 	}
+	v.place = place
 	ids := v.place.Identities
 	v.report = report.Report{
 		Pair: v.in.Pair, Started: v.report.Started, Version: v.place.Version, Scope: ids.Scope, Lacking: v.place.Lacking,
@@ -129,7 +134,9 @@ func (v *verification) compare(ctx workflow.Context) error {
 	}
 	for at := 0; at < v.place.Total; {
 		v.show(ctx, "comparing", at)
-		got, err := v.verify(ctx, fmt.Sprintf("compare from %d of %d", at, v.place.Total), activities.VerifyInput{Offset: at})
+		got, err := v.verify(ctx, fmt.Sprintf("compare from %d of %d", at, v.place.Total), activities.VerifyInput{
+			Offset: at, Named: len(v.report.Differences),
+		})
 		if err != nil {
 			return err
 		}
@@ -222,15 +229,18 @@ func (v *verification) repair(ctx workflow.Context) error {
 	return nil
 }
 
-// repairable is what the pair can do about what differs.
+// repairable is what the pair can do about what differs. A file that is damaged
+// or lost under its right name is none of it: a server that has the name takes no
+// other content, and the objects are equal.
 func (v *verification) repairable() []object.Change {
 	var out []object.Change
 	for _, d := range v.report.Differences {
 		switch {
-		case d.Case != replicate.CaseExtra:
-			out = append(out, object.Change{Action: object.ActionUpdate, Ref: d.Ref})
-		case v.place.DeleteExtras:
+		case d.Case == replicate.CaseDamaged, d.Case == replicate.CaseExtra && !v.place.DeleteExtras:
+		case d.Case == replicate.CaseExtra:
 			out = append(out, object.Change{Action: object.ActionDelete, Ref: d.Ref})
+		default:
+			out = append(out, object.Change{Action: object.ActionUpdate, Ref: d.Ref})
 		}
 	}
 	return out
