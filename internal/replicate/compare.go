@@ -147,51 +147,69 @@ type comparison struct {
 
 // one compares one object.
 func (c *comparison) one(ctx context.Context, look object.Change) error {
-	var src, held kinds.Object
-	noSrc, noHeld := look.Action == object.ActionDelete, look.Action == object.ActionCreate
-	listed := KindCount{Primary: btoi(!noSrc), Replica: btoi(!noHeld)}
-	var err error
-	if !noSrc {
-		if src, noSrc, err = c.lookup(ctx, c.e.Primary, look.Ref); err != nil {
-			return c.unknown(ctx, look.Ref, listed, c.e.Primary, onSide("primary", err))
-		}
+	src, held := sideRead{absent: look.Action == object.ActionDelete}, sideRead{absent: look.Action == object.ActionCreate}
+	listed := KindCount{Primary: btoi(!src.absent), Replica: btoi(!held.absent)}
+	var both sync.WaitGroup // one server need not wait for the other
+	both.Go(func() { c.read(ctx, c.e.Primary, look.Ref, &src) })
+	c.read(ctx, c.e.Replica, look.Ref, &held)
+	both.Wait()
+	switch {
+	case src.err != nil:
+		return c.unknown(ctx, look.Ref, listed, c.e.Primary, onSide("primary", src.err))
+	case held.err != nil:
+		return c.unknown(ctx, look.Ref, listed, c.e.Replica, onSide("replica", held.err))
 	}
-	if !noHeld {
-		if held, noHeld, err = c.lookup(ctx, c.e.Replica, look.Ref); err != nil {
-			return c.unknown(ctx, look.Ref, listed, c.e.Replica, onSide("replica", err))
-		}
-	}
-	wanted, have, err := c.adapted(ctx, src, held, noSrc)
+	return c.compared(ctx, look.Ref, listed, src, held)
+}
+
+// compared compares an object that was read on both sides.
+func (c *comparison) compared(ctx context.Context, ref object.Ref, listed KindCount, src, held sideRead) error {
+	wanted, have, err := c.adapted(ctx, src.object, held.object, src.absent)
 	if err != nil {
-		return c.unknown(ctx, look.Ref, listed, c.e.Replica, onSide("replica", err))
+		return c.unknown(ctx, ref, listed, c.e.Replica, onSide("replica", err))
 	}
 	want := wanted.Digest
-	c.sum(look.Ref, want, have)
-	c.count(look.Ref.Kind, KindCount{Primary: btoi(!noSrc), Replica: btoi(!noHeld)})
-	d := Difference{Ref: look.Ref, Primary: want, Replica: have}
+	c.sum(ref, want, have)
+	c.count(ref.Kind, KindCount{Primary: btoi(!src.absent), Replica: btoi(!held.absent)})
+	d := Difference{Ref: ref, Primary: want, Replica: have}
 	switch {
-	case noSrc && noHeld: // gone from both sides since they were listed
+	case src.absent && held.absent: // gone from both sides since they were listed
 		return nil
-	case noHeld:
+	case held.absent:
 		d.Case, d.What = CaseMissing, "missing on the replica"
-	case noSrc:
+	case src.absent:
 		d.Case, d.What = CaseExtra, "only on the replica"
 	case want != have:
 		d.Case, d.What = CaseDifferent, "different"
 	default:
-		return c.files(ctx, d, src, held)
+		return c.files(ctx, d, src.object, held.object)
 	}
-	c.differ(d, wanted, held)
+	c.differ(d, wanted, held.object)
 	return nil
 }
 
-// lookup reads an object, unless its being listed is all there is to know.
-func (c *comparison) lookup(ctx context.Context, server *chef.Client, ref object.Ref) (o kinds.Object, absent bool, err error) {
-	if l, ok := handler(ref).(kinds.Lister); ok && c.opts.Listed {
-		o, err = l.Listed(ref)
-		return o, false, err
+// sideRead is what one side was found to hold of an object.
+type sideRead struct {
+	object kinds.Object
+	absent bool
+	err    error
+}
+
+func (s *sideRead) read(ctx context.Context, server *chef.Client, ref object.Ref) {
+	s.object, s.absent, s.err = lookup(ctx, server, ref)
+}
+
+// read reads an object unless it is known to be absent, or its being listed is all
+// there is to know.
+func (c *comparison) read(ctx context.Context, server *chef.Client, ref object.Ref, into *sideRead) {
+	if into.absent {
+		return
 	}
-	return lookup(ctx, server, ref)
+	if l, ok := handler(ref).(kinds.Lister); ok && c.opts.Listed {
+		into.object, into.err = l.Listed(ref)
+		return
+	}
+	into.read(ctx, server, ref)
 }
 
 // adapted returns what the replica should hold, and the digest of what it holds.

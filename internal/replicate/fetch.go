@@ -102,7 +102,15 @@ func (f *fetch) one(ctx context.Context, c object.Change) error {
 	if !f.scope.Has(c.Ref) { // the pair was to replicate it when the change was planned
 		return nil
 	}
+	_, adapts := handler(c.Ref).(kinds.Adapter)
+	looks := !adapts && c.Action != object.ActionCreate
+	var held sideRead
+	var both sync.WaitGroup // one server need not wait for the other
+	if looks {
+		both.Go(func() { held.read(ctx, f.e.Replica, c.Ref) })
+	}
 	src, err := handler(c.Ref).Get(ctx, f.e.Primary, c.Ref)
+	both.Wait()
 	if chef.IsNotFound(err) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -118,12 +126,12 @@ func (f *fetch) one(ctx context.Context, c object.Change) error {
 	for _, file := range src.Files {
 		p.item.Files = append(p.item.Files, file.Checksum)
 	}
-	if _, adapts := handler(c.Ref).(kinds.Adapter); adapts {
+	if adapts {
 		p.item.Held = staging.HeldUnknown
 		return f.stage(p)
 	}
-	if c.Action != object.ActionCreate {
-		if ok, err := f.look(ctx, p); !ok {
+	if looks {
+		if ok, err := f.found(ctx, p, held); !ok {
 			return err
 		}
 	}
@@ -139,14 +147,19 @@ func (f *fetch) one(ctx context.Context, c object.Change) error {
 // look reads what the replica holds in an object's place. ok is false if that
 // cannot be told; the object has failed then, or the whole Fetch.
 func (f *fetch) look(ctx context.Context, p *pending) (ok bool, err error) {
-	held, err := handler(p.item.Ref).Get(ctx, f.e.Replica, p.item.Ref)
+	var held sideRead
+	held.read(ctx, f.e.Replica, p.item.Ref)
+	return f.found(ctx, p, held)
+}
+
+// found is look with what was read.
+func (f *fetch) found(ctx context.Context, p *pending, held sideRead) (ok bool, err error) {
 	switch {
-	case chef.IsNotFound(err):
-	case err != nil:
-		return false, f.failed.add(ctx, f.e.Replica, p.item.Ref, onSide("replica", err))
-	default:
-		p.item.Held, p.item.HeldFrozen = staging.HeldOther, held.Frozen
-		p.equal = held.Digest == p.src.Digest
+	case held.err != nil:
+		return false, f.failed.add(ctx, f.e.Replica, p.item.Ref, onSide("replica", held.err))
+	case !held.absent:
+		p.item.Held, p.item.HeldFrozen = staging.HeldOther, held.object.Frozen
+		p.equal = held.object.Digest == p.src.Digest
 	}
 	p.seen = true
 	if p.item.Held == staging.HeldOther && !p.equal && f.e.Recreate {
