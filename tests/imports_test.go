@@ -52,6 +52,7 @@ var allowed = map[string][]string{
 	"tests/bench/bare":                {}, // no code of what it is compared with
 	"tests/integration":               {},
 	"tests/replay":                    {},
+	"tests/property":                  {},
 	"internal/feed/feedtest":          {"internal/object", "internal/chef", "internal/chefserver", "internal/feed", "internal/kinds", "internal/plan", "tests/harness"},
 }
 

@@ -1,0 +1,46 @@
+package property
+
+import (
+	"math"
+
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+)
+
+// The SDK's test environment gives up after ten attempts where a real server
+// goes on for ever, and waiting for changes consists of attempts. endless asks
+// it for as many as there can be.
+var endless = worker.Options{Interceptors: []interceptor.WorkerInterceptor{&endlessWorker{}}}
+
+type endlessWorker struct {
+	interceptor.WorkerInterceptorBase
+}
+
+func (*endlessWorker) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	return &endlessInbound{interceptor.WorkflowInboundInterceptorBase{Next: next}}
+}
+
+type endlessInbound struct {
+	interceptor.WorkflowInboundInterceptorBase
+}
+
+func (i *endlessInbound) Init(out interceptor.WorkflowOutboundInterceptor) error {
+	return i.Next.Init(&endlessOutbound{interceptor.WorkflowOutboundInterceptorBase{Next: out}})
+}
+
+type endlessOutbound struct {
+	interceptor.WorkflowOutboundInterceptorBase
+}
+
+func (o *endlessOutbound) ExecuteActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
+	opts := workflow.GetActivityOptions(ctx)
+	if opts.RetryPolicy != nil && opts.RetryPolicy.MaximumAttempts == 0 {
+		policy := temporal.RetryPolicy(*opts.RetryPolicy)
+		policy.MaximumAttempts = math.MaxInt32
+		opts.RetryPolicy = &policy
+		ctx = workflow.WithActivityOptions(ctx, opts)
+	}
+	return o.Next.ExecuteActivity(ctx, name, args...)
+}
