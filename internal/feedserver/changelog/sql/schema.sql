@@ -1,0 +1,82 @@
+--# the schema of chef-sync; everything of ours is in it, and nothing of Chef's
+CREATE SCHEMA IF NOT EXISTS chef_sync;
+
+--# one row: which numbering this is and how changes are captured
+CREATE TABLE IF NOT EXISTS chef_sync.meta (
+  one          boolean PRIMARY KEY DEFAULT true CHECK (one),
+  version      integer NOT NULL,
+  epoch        uuid NOT NULL DEFAULT gen_random_uuid(),
+  identity     jsonb NOT NULL DEFAULT '{}',             -- of the database that the epoch belongs to
+  capture      text NOT NULL CHECK (capture IN ('snapshot', 'triggers')),
+  fallback     text NOT NULL DEFAULT '',                -- why the capture is not by triggers any more
+  nodes        boolean NOT NULL,
+  seeded       boolean NOT NULL DEFAULT false,          -- false: the log is to be compared with all there is
+  installed_at timestamptz NOT NULL DEFAULT now()
+);
+
+--# per organization the highest number given out, and the highest of a forgotten tombstone
+CREATE TABLE IF NOT EXISTS chef_sync.organizations (
+  org_id text COLLATE "C" PRIMARY KEY,
+  head   bigint NOT NULL,
+  floor  bigint NOT NULL
+) WITH (fillfactor = 50);
+
+--# the log: the last change of each path
+CREATE TABLE IF NOT EXISTS chef_sync.object_changes (
+  org_id      text COLLATE "C" NOT NULL,
+  path        text COLLATE "C" NOT NULL,
+  seq         bigint NOT NULL,
+  created_seq bigint NOT NULL,                          -- the number of its last creation
+  action      "char" NOT NULL,                          -- c u d
+  version     text COLLATE "C",                         -- of its rows; NULL: not known
+  changed_at  timestamptz NOT NULL,
+  PRIMARY KEY (org_id, path)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+
+--# pages are read by number
+CREATE UNIQUE INDEX IF NOT EXISTS object_changes_seq ON chef_sync.object_changes (org_id, seq);
+
+--# tombstones are forgotten by age
+CREATE INDEX IF NOT EXISTS object_changes_tombstones ON chef_sync.object_changes (changed_at) WHERE action = 'd';
+
+--# what triggers saw and nobody has numbered; its ids are no numbers of the log
+CREATE TABLE IF NOT EXISTS chef_sync.outbox (
+  id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  kind       "char" NOT NULL,                           -- o object, c a version below a parent, k key, t truncated, r compare all
+  action     "char" NOT NULL,                           -- c u d
+  org_id     text COLLATE "C",
+  ref        text COLLATE "C",                          -- o: path, c a: last name of the path, k: id of the key's owner
+  parent     bigint,
+  changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+
+--# the names of cookbooks and artifacts, which are gone when the trigger of their last version runs
+CREATE TABLE IF NOT EXISTS chef_sync.parents (
+  kind   "char" NOT NULL,
+  id     bigint NOT NULL,
+  org_id text COLLATE "C" NOT NULL,
+  name   text COLLATE "C" NOT NULL,
+  PRIMARY KEY (kind, id)
+);
+
+--# counts triggers that failed; a sequence, because it outlives a transaction that is rolled back
+CREATE SEQUENCE IF NOT EXISTS chef_sync.trigger_failures;
+
+--# a log that is emptied by hand is another log
+CREATE OR REPLACE FUNCTION chef_sync.on_own_truncate() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
+BEGIN
+  UPDATE chef_sync.meta SET epoch = gen_random_uuid(), seeded = false;
+  RETURN NULL;
+END $f$;
+
+--# watches the log
+DROP TRIGGER IF EXISTS chef_sync_truncate ON chef_sync.object_changes;
+CREATE TRIGGER chef_sync_truncate AFTER TRUNCATE ON chef_sync.object_changes FOR EACH STATEMENT EXECUTE FUNCTION chef_sync.on_own_truncate();
+
+--# watches the heads and floors
+DROP TRIGGER IF EXISTS chef_sync_truncate ON chef_sync.organizations;
+CREATE TRIGGER chef_sync_truncate AFTER TRUNCATE ON chef_sync.organizations FOR EACH STATEMENT EXECUTE FUNCTION chef_sync.on_own_truncate();
+
+--# watches the outbox
+DROP TRIGGER IF EXISTS chef_sync_truncate ON chef_sync.outbox;
+CREATE TRIGGER chef_sync_truncate AFTER TRUNCATE ON chef_sync.outbox FOR EACH STATEMENT EXECUTE FUNCTION chef_sync.on_own_truncate();
