@@ -73,6 +73,7 @@ func TestLoss13ClientKeys(t *testing.T) {
 func TestLoss15GroupMembers(t *testing.T) {
 	r := newRig(t)
 	r.also(object.KindClient, object.KindGroup)
+	r.Parallel = 1 // so that each group is written before the one that it holds
 	r.members("alice", "bob")
 	r.write.Client("c1", "default")
 	r.write.Client("c2")

@@ -144,6 +144,9 @@ func TestLoss07ShortVersion(t *testing.T) {
 	putCookbook(r.write, "c", "2", true, "", map[string]string{"README.md": "2"})
 	putCookbook(r.write, "c", "3.0.0", true, "", nil)
 	r.settled()
+	putCookbook(r.write, "c", "1.0", false, "", map[string]string{"README.md": "changed"})
+	r.complete(r.take(update("/cookbooks/c/1.0"))) // as a feed may print it
+	r.settled()
 	for listed, stored := range map[string]string{"1.0.0": "1.0", "2.0.0": "2", "3.0.0": "3.0.0"} {
 		got := body(t, r.replica.Client, "/cookbooks/c/"+listed)
 		metadata := got["metadata"].(map[string]any)
