@@ -31,7 +31,7 @@ const exitCodes = `0  what was asked for is done, and nothing needs a person
 2  the command line or the configuration is wrong; nothing was done
 3  Temporal, or the ec-syncd that has to answer, cannot be reached
 4  not done, or not known to be done: the pair does not run, has nothing to
-   approve, did not stop in time, or you said no
+   decide, did not stop in time, or you said no
 
 Those of diff, verify and sync-once, as of diff(1): 0 equal, 1 different,
 2 it could not be told.`
