@@ -47,7 +47,7 @@ var allowed = map[string][]string{
 	"internal/demo":                   {"workflows", "internal/object", "internal/chefserver", "internal/config", "internal/connect", "internal/daemon", "internal/demo/sample", "internal/replicate", "internal/replicate/staging", "internal/temporalserver"},
 	"worker":                          {"internal/config", "internal/daemon", "internal/demo", "internal/telemetry"},
 	"starter":                         {"internal/ctl"},
-	"tests/harness":                   {"internal/chef", "internal/chefserver"},
+	"tests/harness":                   {"internal/chef", "internal/chefserver", "internal/object"},
 	"tests/webui":                     {"tests/harness"},
 	"tests/bench":                     {},
 	"tests/bench/bare":                {}, // no code of what it is compared with

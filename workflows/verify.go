@@ -55,6 +55,9 @@ const (
 	// repair was asked for.
 	lookAgain, repairs = 2, 8
 
+	// looksAtDamage is how many of these a damaged file is worth.
+	looksAtDamage = 2
+
 	// relists is how often a verification begins anew because its list is gone.
 	relists = 3
 )
@@ -175,8 +178,8 @@ func (v *verification) lookAgain(ctx workflow.Context) error {
 		return err
 	}
 	defer func() { v.report.Repaired = before - v.report.Differ }()
-	for range repairs {
-		if len(v.repairable()) == 0 {
+	for round := range repairs {
+		if !v.hopeful(round) {
 			break
 		}
 		if done, err := v.again(ctx, "repairing", settle); done || err != nil {
@@ -229,14 +232,25 @@ func (v *verification) repair(ctx workflow.Context) error {
 	return nil
 }
 
-// repairable is what the pair can do about what differs. A file that is damaged
-// or lost under its right name is none of it: a server that has the name takes no
-// other content, and the objects are equal.
+// hopeful reports whether it is worth looking another time after a repair. A
+// cookbook that lacks a file is mended at once if the server knows that it lacks
+// it, and never if it believes that it has the file: it takes no other content.
+func (v *verification) hopeful(round int) bool {
+	for _, d := range v.report.Differences {
+		if d.Case != replicate.CaseExtra && (d.Case != replicate.CaseDamaged || round < looksAtDamage) ||
+			d.Case == replicate.CaseExtra && v.place.DeleteExtras {
+			return true
+		}
+	}
+	return false
+}
+
+// repairable is what the pair can do about what differs.
 func (v *verification) repairable() []object.Change {
 	var out []object.Change
 	for _, d := range v.report.Differences {
 		switch {
-		case d.Case == replicate.CaseDamaged, d.Case == replicate.CaseExtra && !v.place.DeleteExtras:
+		case d.Case == replicate.CaseExtra && !v.place.DeleteExtras:
 		case d.Case == replicate.CaseExtra:
 			out = append(out, object.Change{Action: object.ActionDelete, Ref: d.Ref})
 		default:

@@ -257,13 +257,15 @@ func TestVerifyRepairs(t *testing.T) {
 		c.pairRuns(nil, func(s workflows.Signal) {
 			for _, one := range s.Repair {
 				told = append(told, fmt.Sprint(one.Action, " ", one.Ref))
-				delete(c.cases, one.Ref)
+				if c.cases[one.Ref] != replicate.CaseDamaged {
+					delete(c.cases, one.Ref)
+				}
 			}
 		})
 		r := c.verify(workflows.VerifyInput{Repair: true})
-		want, left := "update /roles/r0 update /roles/r1", 2
+		want, left := "update /roles/r0 update /roles/r1 update /roles/r3", 2
 		if deletes {
-			want, left = want+" delete /roles/r2", 1
+			want, left = "update /roles/r0 update /roles/r1 delete /roles/r2 update /roles/r3", 1
 		}
 		if got := strings.Join(told, " "); got != want {
 			t.Errorf("the pair was told %s; want %s", got, want)
@@ -271,8 +273,8 @@ func TestVerifyRepairs(t *testing.T) {
 		if r.Verdict != report.Differs || r.Differ != left || r.Repaired != 4-left {
 			t.Errorf("report %+v; want %d left, %d repaired", r, left, 4-left)
 		}
-		if n := len(c.looks); n != 3+2+1 {
-			t.Errorf("%d looks; want 3 pages, 2 more, and one after the repair", n)
+		if n := len(c.looks); n != 3+2+2 {
+			t.Errorf("%d looks; want 3 pages, 2 more, and two at the damage after the repair", n)
 		}
 	}
 }
