@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"internal/replicate":              {"internal/object", "internal/chef", "internal/plan", "internal/kinds", "internal/replicate/staging"},
 	"internal/feed":                   {"internal/object", "internal/chef", "internal/kinds", "internal/replicate/staging"},
 	"internal/feedserver/changelog":   {"internal/object"},
+	"internal/feedserver":             {"internal/chef", "internal/feedserver/changelog"},
 	"internal/telemetry":              {},
 	"internal/temporalserver":         {},
 	"activities":                      {"internal/object", "internal/chef", "internal/plan", "internal/feed", "internal/kinds", "internal/replicate", "internal/replicate/staging", "internal/report"},

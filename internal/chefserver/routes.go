@@ -73,6 +73,7 @@ func (s *Server) kinds() []kind {
 		policyGroupKind(),
 		nodeKind(),
 		feedKind(s.opts),
+		validateKind(),
 	}
 }
 
