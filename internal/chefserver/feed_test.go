@@ -124,6 +124,13 @@ func TestFeed(t *testing.T) {
 const webDefaults = `{"env_run_lists":{},"run_list":[],"override_attributes":{},"default_attributes":{},` +
 	`"chef_type":"role","json_class":"Chef::Role","description":"","name":"web"}`
 
+// The organization itself has no name in its path.
+func TestFeedOfOrganization(t *testing.T) {
+	f := newFixture(t, Options{Feed: true})
+	f.acme(f.root, "PUT", "", `{"name":"acme","full_name":"Acme & Co."}`).want(200, "")
+	f.wantFeed(0, "", "update /organization")
+}
+
 func TestFeedParameters(t *testing.T) {
 	f := newFixture(t, Options{Feed: true})
 	for _, q := range []string{"", "?seq=", "?seq=-1", "?seq=x", "?seq=0&limit=0", "?seq=0&limit=x", "?seq=0&wait=x", "?seq=0&wait=-1"} {

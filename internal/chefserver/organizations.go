@@ -76,6 +76,7 @@ func putOrganization(r *request) *reply {
 		return p
 	}
 	r.org.fullName = r.in.str("full_name")
+	r.org.feed.updated("/organization")
 	return jsonReply(http.StatusOK, newObject("name", r.org.name, "full_name", r.org.fullName, "guid", r.org.guid))
 }
 
