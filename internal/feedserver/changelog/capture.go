@@ -136,6 +136,9 @@ func (c *capturer) look(ctx context.Context, tx pgx.Tx) (look, error) {
 			SELECT $1, CASE WHEN EXISTS (SELECT FROM pg_trigger WHERE tgname = 'chef_sync_row') THEN 'triggers' ELSE 'snapshot' END,
 			       EXISTS (SELECT FROM chef_sync.object_changes WHERE path ~ '^/nodes/')`, schemaVersion)
 		if err == nil {
+			_, err = tx.Exec(ctx, raiseFloors)
+		}
+		if err == nil {
 			err = scan()
 		}
 	}
@@ -207,7 +210,7 @@ func organizations(ctx context.Context, tx pgx.Tx, l look) (created []string, er
 		return nil, nil
 	}
 	rows, err := tx.Query(ctx, `INSERT INTO chef_sync.organizations (org_id, head, floor)
-		SELECT o.id::text, b, b FROM public.orgs o, (SELECT CASE WHEN $1 THEN 0 ELSE `+milliseconds+` END) x (b)
+		SELECT o.id::text, b, b FROM public.orgs o, (SELECT CASE WHEN $1 THEN 0 ELSE `+microseconds+` END) x (b)
 		WHERE NOT EXISTS (SELECT FROM chef_sync.organizations s WHERE s.org_id = o.id::text)
 		RETURNING org_id`, l.seeded)
 	if err != nil {
@@ -216,8 +219,9 @@ func organizations(ctx context.Context, tx pgx.Tx, l look) (created []string, er
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// milliseconds is the SQL for the time as a number.
-const milliseconds = `(extract(epoch FROM clock_timestamp()) * 1000)::bigint`
+// microseconds is the SQL for the time as a number. It is below 2^53, up to which
+// all readers of JSON agree on numbers, until the year 2255.
+const microseconds = `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 
 // compare numbers the difference between what there is and the log, of the given
 // organizations or (nil) all. What cannot be read any more stays as it is in the

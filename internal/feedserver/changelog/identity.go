@@ -97,4 +97,4 @@ func renew(ctx context.Context, tx pgx.Tx, l *look, p *passed, why string) error
 }
 
 const raiseFloors = `UPDATE chef_sync.organizations SET head = x.seq, floor = x.seq
-	FROM (SELECT org_id AS id, greatest(head + 1, ` + milliseconds + `) AS seq FROM chef_sync.organizations) x WHERE org_id = x.id`
+	FROM (SELECT org_id AS id, greatest(head + 1, ` + microseconds + `) AS seq FROM chef_sync.organizations) x WHERE org_id = x.id`

@@ -66,6 +66,9 @@ CREATE SEQUENCE IF NOT EXISTS chef_sync.trigger_failures;
 CREATE OR REPLACE FUNCTION chef_sync.on_own_truncate() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
 BEGIN
   UPDATE chef_sync.meta SET epoch = gen_random_uuid(), seeded = false;
+  UPDATE chef_sync.organizations s SET head = x.seq, floor = x.seq
+  FROM (SELECT org_id AS id, greatest(head + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS seq FROM chef_sync.organizations) x
+  WHERE s.org_id = x.id;
   RETURN NULL;
 END $f$;
 
