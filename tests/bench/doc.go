@@ -2,17 +2,22 @@
 // that nobody can do without (./bare), both as processes of their own, on the same
 // servers and in the same run:
 //
-//	make bench                               the table, 10 to 15 minutes
+//	make bench                               the tables, some 25 minutes
 //	go test ./tests/bench -run '^$' -bench . -benchtime 1x -args -quick
 //
 // The second line takes a small size, to see that it works at all. Further
-// arguments: -rounds N, -parallel N.
+// arguments: -rounds N, -parallel N. The environment's CHEF_SYNC_BENCH_SCALE
+// multiplies the size of large organizations, which take ten minutes: 0.1.
 //
 // A round copies one organization to a fresh, empty replica with one of the two,
 // then with the other. What they have copied is then compared by an oracle that
 // goes past both, so that a fast wrong answer fails. Wall times depend on the
 // machine and on what else runs there; the ratios of medians of interleaved
 // rounds, the numbers of requests, and those of history events do not, or little.
+//
+// A large organization and one of a tenth of it are copied once, with a look at
+// what ec-syncd holds in memory on the way, and verified when they are equal, in
+// turn with a bare loop that reads what a proof of equality cannot do without.
 //
 // The time of ec-syncd is that from the start of a pair's workflow to the query
 // that says that it follows, and its processor time includes that of the Temporal
