@@ -101,6 +101,7 @@ func TestFilters(t *testing.T) {
 	// deleted, and the pair goes on.
 	held := len(snapshotOf(t, d.replica).Objects)
 	d.restart(d.primary.Side(), d.replica.Side(), "nodes true\nexclude ['/data/many', '/environments/*', '/policies/*']\n")
+	d.is("state", "halted") // the new process answers
 	d.syncd.MustCtl(t, "approve-deletes", harness.Organization, "--yes")
 	d.is("state", "following")
 	d.followed("3")
