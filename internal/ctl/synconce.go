@@ -39,7 +39,7 @@ of --timeout, leave the pair at work; the same command joins it again.
 The exit code is 0 if everything was compared and is equal, 1 if something
 differs, 2 if that could not be told: the pair did not come to its end, Temporal
 or ec-syncd does not answer, or the command line or the configuration is wrong.`,
-		Flags:  []cli.Flag{timeoutFlag(), reportFlag()},
+		Flags:  []cli.Flag{timeoutFlag(), reportFlag(), settleFlag()},
 		Action: func(c *cli.Context) error { return couldNotTell(a.onPair(syncOnce)(c)) },
 	}
 }

@@ -20,6 +20,7 @@ const (
 	flagReport  = "report"
 	flagNoWait  = "no-wait"
 	flagTimeout = "timeout"
+	flagSettle  = "settle"
 )
 
 func (a *App) verifyCommand() *cli.Command {
@@ -51,7 +52,7 @@ ec-syncd does not answer, or the command line or the configuration is wrong.`,
 			&cli.BoolFlag{Name: flagRepair, DisableDefaultText: true, Usage: "have the pair bring back what differs"},
 			reportFlag(),
 			&cli.BoolFlag{Name: flagNoWait, DisableDefaultText: true, Usage: "return when the verification is started"},
-			timeoutFlag(),
+			timeoutFlag(), settleFlag(),
 		},
 		Action: func(c *cli.Context) error { return couldNotTell(a.onPair(verifyPair)(c)) },
 	}
@@ -63,6 +64,10 @@ func reportFlag() cli.Flag {
 
 func timeoutFlag() cli.Flag {
 	return &cli.DurationFlag{Name: flagTimeout, DefaultText: "for ever", Usage: "wait for `DURATION` at the most"}
+}
+
+func settleFlag() cli.Flag {
+	return &cli.DurationFlag{Name: flagSettle, DefaultText: "15s", Usage: "look again at what differs after `DURATION`: a change may be on its way"}
 }
 
 func verifyPair(ctx context.Context, k *call, p object.Pair) error {
@@ -100,6 +105,8 @@ type verification struct {
 	wait   *waiting
 	meter  *meter
 
+	settle time.Duration // 0 = the workflow's default
+
 	id     string // of its workflow, once it is known
 	joined bool   // somebody else started it
 }
@@ -111,6 +118,9 @@ func (k *call) verification(p object.Pair) (*verification, error) {
 	most := k.flags.Duration(flagTimeout)
 	if most < 0 {
 		return nil, unusable(k.command, "--%s %s: wait for how long?", flagTimeout, most)
+	}
+	if v.settle = k.flags.Duration(flagSettle); v.settle < 0 {
+		return nil, unusable(k.command, "--%s %s: wait for how long?", flagSettle, v.settle)
 	}
 	if err := writable(v.file); err != nil {
 		return nil, unusable(k.command, "--%s %s: %w", flagReport, v.file, err)
@@ -146,7 +156,7 @@ func (v *verification) begin(ctx context.Context) error {
 			return nil
 		}
 	}
-	err = k.temporal.StartVerify(ctx, workflows.VerifyInput{Pair: v.pair, Repair: v.repair})
+	err = k.temporal.StartVerify(ctx, workflows.VerifyInput{Pair: v.pair, Repair: v.repair, Settle: v.settle})
 	return k.failed("start "+v.id, err)
 }
 

@@ -58,7 +58,7 @@ func TestVerifyAndRepair(t *testing.T) {
 
 	d.replica.ResetStats()
 	file := filepath.Join(t.TempDir(), "report")
-	stdout, stderr := d.ctl(0, "verify", harness.Organization, "--report", file)
+	stdout, stderr := d.ctl(0, "verify", "--settle", "1s", harness.Organization, "--report", file)
 	d.says("the report", stdout, "EQUAL", "cookbook", "data_bag_item")
 	d.says("stderr", stderr, "wrote "+file, "data/reports/verify-acme-")
 	if n := d.replica.Stats().WriteTotal(); n != 0 {
@@ -78,10 +78,10 @@ func TestVerifyAndRepair(t *testing.T) {
 	}
 
 	d.damage()
-	stdout, _ = d.ctl(1, "verify", harness.Organization)
+	stdout, _ = d.ctl(1, "verify", "--settle", "1s", harness.Organization)
 	d.says("the report", stdout, "DIFFERS", "~ /roles/role0", "+ /data/users/user1", "- /roles/extra", "! /cookbooks/app/1.0.0")
 
-	stdout, _ = d.ctl(1, "verify", harness.Organization, "--repair", "--output", "json")
+	stdout, _ = d.ctl(1, "verify", "--settle", "1s", harness.Organization, "--repair", "--output", "json")
 	var got struct {
 		Repaired    int
 		Differences []struct{ Ref, Case string }
@@ -134,7 +134,7 @@ func (d *duo) damage() {
 func TestSyncOnce(t *testing.T) {
 	d := newDuo(t, "")
 	d.write.Small()
-	stdout, _ := d.ctl(0, "sync-once", harness.Organization, "--timeout", "50s")
+	stdout, _ := d.ctl(0, "sync-once", "--settle", "1s", harness.Organization, "--timeout", "50s")
 	d.says("the report", stdout, "EQUAL")
 	harness.CheckInSync(t, d.primary, d.replica)
 	d.is("state", "removed")
@@ -145,7 +145,7 @@ func TestSyncOnce(t *testing.T) {
 	refuse := d.replica.Faults().Add(chefserver.Fault{Method: "POST", Path: harness.Path("/roles/?$"),
 		Effect: chefserver.Status(413, `{"error":["JSON must be no more than 2000000 bytes."]}`)})
 	d.replica.ResetStats()
-	stdout, _ = d.ctl(1, "sync-once", harness.Organization)
+	stdout, _ = d.ctl(1, "sync-once", "--settle", "1s", harness.Organization)
 	d.says("the report", stdout, "DIFFERS", "+ /roles/bad", "UNSYNCED: 1", "413")
 	if n := d.replica.Stats().WriteTotal(); n != 1 {
 		t.Errorf("%d writes; want the one item", n)
@@ -156,7 +156,7 @@ func TestSyncOnce(t *testing.T) {
 	d.start()
 	d.is("state", "following")
 	d.write.Role("role0", "new")
-	_, stderr := d.ctl(0, "sync-once", harness.Organization)
+	_, stderr := d.ctl(0, "sync-once", "--settle", "1s", harness.Organization)
 	d.says("stderr", stderr, "runs already")
 	harness.CheckInSync(t, d.primary, d.replica)
 	d.is("state", "following")
@@ -188,7 +188,7 @@ func TestDropDeletes(t *testing.T) {
 		_, err := d.replica.Client.GetRole(t.Context(), "later")
 		return err == nil
 	}, func() string { return fmt.Sprint(d.syncd.Status(t)) })
-	stdout, _ = d.ctl(1, "verify", harness.Organization)
+	stdout, _ = d.ctl(1, "verify", "--settle", "1s", harness.Organization)
 	d.says("the report", stdout, "- /data/many/item00", "NOT EQUAL: 30")
 }
 
