@@ -72,7 +72,7 @@ func TestPollHoldPollsOnInOneAttempt(t *testing.T) {
 		t.Errorf("%+v after %d polls", got, n)
 	}
 	n = -1000000
-	b.acts.Settings.PollHold = 20 * time.Millisecond
+	b.acts.Settings.PollHold = time.Second
 	_, err := b.poll(PollInput{Cursor: at("7")}, nil)
 	wantAgain(t, err, TypeUpToDate, time.Millisecond)
 	if b.beat().Polls < 2 {
