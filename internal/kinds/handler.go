@@ -101,7 +101,8 @@ type Replacer interface {
 	// Replace deletes what the server holds in the place of o and makes it anew,
 	// with what pointed at it. A crash in between leaves it, or some of that,
 	// deleted; so whoever calls Replace asks Takes first, and comes back to it.
-	Replace(ctx context.Context, c *chef.Client, o Object) error
+	// Without back, what pointed at it is not written.
+	Replace(ctx context.Context, c *chef.Client, o Object, back bool) error
 
 	// Takes returns the refs of what points at the object.
 	Takes(ctx context.Context, c *chef.Client, ref object.Ref) ([]object.Ref, error)

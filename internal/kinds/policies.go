@@ -178,7 +178,7 @@ func (h policyRevisions) Update(ctx context.Context, c *chef.Client, o, _ Object
 
 // Replace writes the revision through the pointers that its delete took along: a
 // pointer that is written makes the revision that it names.
-func (h policyRevisions) Replace(ctx context.Context, c *chef.Client, o Object) error {
+func (h policyRevisions) Replace(ctx context.Context, c *chef.Client, o Object, back bool) error {
 	taken, err := h.Takes(ctx, c, o.Ref)
 	if err != nil {
 		return err
@@ -188,6 +188,9 @@ func (h policyRevisions) Replace(ctx context.Context, c *chef.Client, o Object) 
 	}
 	if err := h.Create(ctx, c, o); err != nil && !chef.IsConflict(err) {
 		return err
+	}
+	if !back {
+		return nil
 	}
 	for _, pointer := range taken {
 		if err := c.PutPointer(ctx, pointer.Name, o.Ref.Name, o.Raw); err != nil {

@@ -25,7 +25,7 @@ func TestReplacedRevisionKeepsItsPointers(t *testing.T) {
 		}
 	}
 	h := kinds.For(ref.Kind)
-	if err := h.(kinds.Replacer).Replace(ctx, c, kinds.Object{Ref: ref, Raw: revision("r1", "new")}); err != nil {
+	if err := h.(kinds.Replacer).Replace(ctx, c, kinds.Object{Ref: ref, Raw: revision("r1", "new")}, true); err != nil {
 		t.Fatal(err)
 	}
 	groups, err := c.ListPolicyGroups(ctx)

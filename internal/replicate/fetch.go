@@ -164,13 +164,14 @@ func (f *fetch) found(ctx context.Context, p *pending, held sideRead) (ok bool, 
 	p.seen = true
 	if p.item.Held == staging.HeldOther && !p.equal && f.e.Recreate {
 		if err := f.touch(ctx, p.item.Ref); err != nil {
-			return false, f.failed.add(ctx, f.e.Replica, p.item.Ref, onSide("replica", err))
+			return false, f.failed.add(ctx, f.e.Replica, p.item.Ref, err)
 		}
 	}
 	return true, nil
 }
 
-// touch notes what goes along if the replica's object is made anew.
+// touch notes what goes along if the replica's object is made anew, and is on the
+// primary: what only the replica has must not be taken for gone.
 func (f *fetch) touch(ctx context.Context, ref object.Ref) error {
 	r, ok := handler(ref).(kinds.Replacer)
 	if !ok {
@@ -178,13 +179,20 @@ func (f *fetch) touch(ctx context.Context, ref object.Ref) error {
 	}
 	refs, err := r.Takes(ctx, f.e.Replica, ref)
 	if err != nil {
-		return err
+		return onSide("replica", err)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	for _, ref := range refs {
-		if f.scope.Has(ref) {
+		if !f.scope.Has(ref) {
+			continue
+		}
+		_, absent, err := lookup(ctx, f.e.Primary, ref)
+		if err != nil {
+			return onSide("primary", err)
+		}
+		if !absent {
+			f.mu.Lock()
 			f.out.Touched = append(f.out.Touched, ref)
+			f.mu.Unlock()
 		}
 	}
 	return nil

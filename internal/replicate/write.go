@@ -60,7 +60,11 @@ func (a *apply) update(ctx context.Context, o, held kinds.Object) (outcome, erro
 		return updated, err
 	}
 	if r, ok := handler(o.Ref).(kinds.Replacer); ok {
-		return updated, r.Replace(ctx, a.e.Replica, o)
+		back, err := a.readyBehind(ctx, r, o)
+		if err != nil {
+			return nil, err
+		}
+		return updated, r.Replace(ctx, a.e.Replica, o, back)
 	}
 	return nil, a.remove(ctx, o)
 }
@@ -71,6 +75,25 @@ func (a *apply) ready(ctx context.Context, o kinds.Object) error {
 		return g.Ready(ctx, a.replica, o)
 	}
 	return nil
+}
+
+// readyBehind reports whether what points at o may point at it when it is made
+// anew. What may not is on the list that Fetch made, and waits there.
+func (a *apply) readyBehind(ctx context.Context, r kinds.Replacer, o kinds.Object) (bool, error) {
+	refs, err := r.Takes(ctx, a.e.Replica, o.Ref)
+	if err != nil {
+		return false, err
+	}
+	for _, ref := range refs {
+		err := a.ready(ctx, kinds.Object{Ref: ref, Raw: o.Raw})
+		if errors.Is(err, kinds.ErrNotReady) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // ErrRemoved is the failure of an object that had to be deleted before it can be

@@ -248,7 +248,7 @@ func (s *shadow) deleted(path, value string) {
 		if !s.w.in.DeleteExtras {
 			s.say("%s was deleted, which never was on the primary", path)
 		}
-	case there && fixed && present != value:
+	case there && fixed && present != value, hollow(path, s.primary):
 	case s.lackedAt[path] == 0 || s.lackedAt[path] < s.readAt[path]:
 		s.say("%s was deleted, which the primary has: made by change %d, read at %d, lost by %d, now %d",
 			path, s.madeAt[path], s.readAt[path], s.lackedAt[path], s.n)

@@ -247,7 +247,7 @@ func (w *world) differences(keep bool) []string {
 	p, r := w.snapshot(w.primary).Objects, w.snapshot(w.replica)
 	var out []string
 	for _, path := range slices.Sorted(maps.Keys(p)) {
-		if aside(path) {
+		if aside(path) || hollow(path, p) {
 			continue
 		}
 		if got, ok := r.Objects[path]; !ok {
@@ -259,7 +259,7 @@ func (w *world) differences(keep bool) []string {
 	for _, path := range slices.Sorted(maps.Keys(r.Objects)) {
 		_, ok := p[path]
 		switch {
-		case ok || aside(path):
+		case ok || aside(path) || hollow(path, r.Objects):
 		case strings.Contains(path, placeholder):
 			out = append(out, path+": left behind")
 		case w.in.DeleteExtras, !keep && !w.extras[path]:
@@ -275,11 +275,29 @@ func (w *world) differences(keep bool) []string {
 		return out
 	}
 	for path := range w.extras {
+		_, policy, pointer := strings.Cut(path, "/policies/")
+		if pointer && w.shadow.had["/policies/"+policy] {
+			continue // it goes with a revision that is made anew
+		}
 		if _, ok := r.Objects[path]; !ok && !w.shadow.had[path] && !w.shadow.had[parent(path)] {
 			out = append(out, path+": was only on the replica, and is gone")
 		}
 	}
 	return out
+}
+
+// hollow reports whether an object is a policy without revisions. Servers do not
+// list it, so that a full comparison takes it for gone, and a feed does not.
+func hollow(path string, objects map[string]string) bool {
+	if !strings.HasPrefix(path, "/policies/") || strings.Contains(path, "/revisions/") {
+		return false
+	}
+	for other := range objects {
+		if strings.HasPrefix(other, path+"/revisions/") {
+			return false
+		}
+	}
+	return true
 }
 
 // parent is what an object goes with.
