@@ -1,6 +1,7 @@
 // Command ec-syncd is the daemon of chef-sync. On a replica it runs the Temporal
 // workers (and, unless told of another, the Temporal server) that keep the
-// organizations of chef-sync.rb equal to the primary's.
+// organizations of chef-sync.rb equal to the primary's. On a primary it runs the
+// feed server, which tells replicas what changed.
 //
 //	go build -o bin/ec-syncd ./worker
 package main
@@ -55,7 +56,8 @@ func app(stdout, stderr io.Writer) *cli.App {
 		Usage:     "keep the organizations of a replica Chef server equal to a primary's",
 		UsageText: "ec-syncd [--config FILE]\nec-syncd demo [--once]",
 		Description: "Without a command, ec-syncd runs what the role in chef-sync.rb says, in the foreground,\n" +
-			"until it gets SIGTERM or Ctrl-C. Killing it loses nothing: it goes on where it was.\n\n" +
+			"until it gets SIGTERM or Ctrl-C. Killing it loses nothing: it goes on where it was.\n" +
+			"role :replica is the replicator, role :master the feed server beside a primary.\n\n" +
 			"Start and watch organizations with chef-sync-ctl (go run ./starter).\n\n" +
 			"Exit codes: 0 ended by a signal or done; 1 could not run, or servers differ (demo --once);\n" +
 			"2 wrong flags or chef-sync.rb.",

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -32,9 +34,8 @@ func runAction(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w (%w)", err, errUsage)
 	}
-	if !cfg.Replicates() {
-		return fmt.Errorf("%s says role %s: the feed server of a primary is not part of this version, "+
-			"and replicas need none: they compare lists. Use role :replica on the replica (%w)", cfg.File, cfg.Role, errUsage)
+	if !cfg.Replicates() && !cfg.Serves() {
+		return fmt.Errorf("%s has role :%s, and ec_sync_client['enable'] or ec_sync_server['enable'] is false: nothing runs on this host (%w)", cfg.File, cfg.Role, errUsage)
 	}
 	log, closeLog, err := logger(c, cfg)
 	if err != nil {
@@ -44,19 +45,64 @@ func runAction(c *cli.Context) error {
 	for _, n := range cfg.Notices {
 		log.Warn("configuration", "notice", n.String())
 	}
-	d, err := daemon.Start(c.Context, daemon.Options{Config: cfg, Log: log})
+	stop, err := start(c, cfg, log)
 	if err != nil {
+		if errors.Is(err, daemon.ErrConfiguration) {
+			return fmt.Errorf("%w (%w)", err, errUsage)
+		}
 		return err
 	}
-	defer d.Stop()
-	log.Info("ec-syncd runs", "replica", cfg.Name, "organizations", len(cfg.Pairs), "temporal", d.Address(), "web_ui", d.UIURL())
+	defer stop()
 	<-c.Context.Done()
 	log.Info("ec-syncd ends")
 	return nil
 }
 
-// logger is for people on a terminal and for machines elsewhere.
+// start starts what the role says, and returns what stops it.
+func start(c *cli.Context, cfg *config.Config, log *slog.Logger) (stop func(), err error) {
+	var stops []func()
+	stop = func() {
+		for _, f := range slices.Backward(stops) {
+			f()
+		}
+	}
+	if cfg.Serves() {
+		feedLog, closeLog := log, func() error { return nil }
+		if cfg.Replicates() { // whose log is the other one
+			if feedLog, closeLog, err = loggerTo(c, cfg, cfg.Server.LogDirectory, cfg.Server.LogRotation); err != nil {
+				return nil, err
+			}
+		}
+		stops = append(stops, func() { _ = closeLog() })
+		m, err := daemon.StartMaster(c.Context, daemon.MasterOptions{Config: cfg, Log: feedLog})
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		stops = append(stops, m.Stop)
+	}
+	if cfg.Replicates() {
+		d, err := daemon.Start(c.Context, daemon.Options{Config: cfg, Log: log})
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		stops = append(stops, d.Stop)
+		log.Info("ec-syncd runs", "replica", cfg.Name, "organizations", len(cfg.Pairs), "temporal", d.Address(), "web_ui", d.UIURL())
+	}
+	return stop, nil
+}
+
+// logger is the replicator's log, or that of the feed server where it is alone.
 func logger(c *cli.Context, cfg *config.Config) (*slog.Logger, func() error, error) {
+	if cfg.Replicates() {
+		return loggerTo(c, cfg, cfg.LogDirectory, cfg.LogRotation)
+	}
+	return loggerTo(c, cfg, cfg.Server.LogDirectory, cfg.Server.LogRotation)
+}
+
+// loggerTo is for people on a terminal and for machines elsewhere.
+func loggerTo(c *cli.Context, cfg *config.Config, dir string, rotation config.LogRotation) (*slog.Logger, func() error, error) {
 	level := cfg.LogLevel
 	if s := c.String("log-level"); s != "" {
 		if err := level.UnmarshalText([]byte(s)); err != nil {
@@ -65,7 +111,7 @@ func logger(c *cli.Context, cfg *config.Config) (*slog.Logger, func() error, err
 	}
 	log, closeLog := telemetry.NewLogger(telemetry.Options{
 		Out: c.App.ErrWriter, Plain: isTerminal(c.App.ErrWriter), Level: level,
-		Directory: cfg.LogDirectory, MaxBytes: cfg.LogRotation.MaxBytes, Keep: cfg.LogRotation.Keep,
+		Directory: dir, MaxBytes: rotation.MaxBytes, Keep: rotation.Keep,
 	})
 	return log, closeLog, nil
 }

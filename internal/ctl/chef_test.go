@@ -33,9 +33,12 @@ import (
 //	corrupt SIDE CONTENT          damages the file with that content
 //	absent SIDE                   makes chef-sync.rb name a port that nobody listens on
 //	refuse SIDE PATTERN STATUS BODY         answers so to requests of paths
+//
+// and those of reconfigure_test.go.
 var serverCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"servers": startServers, "put": putObject, "remove": removeObject,
 	"cookbook": putCookbook, "absent": makeAbsent, "corrupt": corruptFile, "refuse": refuse,
+	"chefdb": startDatabase, "settings": addSettings, "sql": runSQL,
 }
 
 // withServers adds serverCommands to others.
