@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -137,14 +138,26 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o Options) (*Log, error) {
 	return l, nil
 }
 
-// notInstalled turns the errors of a missing schema into [ErrNotInstalled].
+// notInstalled turns the errors of a missing schema or table of ours into
+// [ErrNotInstalled].
 func notInstalled(err error) error {
 	var e *pgconn.PgError
-	if errors.As(err, &e) {
-		switch e.Code {
-		case "42P01", "3F000", "42703": // no table, schema, column
-			return fmt.Errorf("%w: %w", ErrNotInstalled, err)
-		}
+	if errors.As(err, &e) && (e.Code == "42P01" || e.Code == "3F000") && strings.Contains(e.Message, "chef_sync") {
+		return fmt.Errorf("%w: %w", ErrNotInstalled, err)
 	}
 	return err
+}
+
+// otherVersion does so with the errors of reading our state besides: a column of
+// ours that is missing is one of another version, and a row that is missing was
+// lost and comes again.
+func otherVersion(err error) error {
+	var e *pgconn.PgError
+	switch {
+	case errors.As(err, &e) && e.Code == "42703":
+		return fmt.Errorf("%w: %w", ErrNotInstalled, err)
+	case errors.Is(err, pgx.ErrNoRows):
+		return ErrNotReady
+	}
+	return notInstalled(err)
 }

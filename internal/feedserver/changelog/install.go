@@ -135,7 +135,7 @@ func examine(ctx context.Context, conn *pgx.Conn, o InstallOptions) (s survey, _
 		return s, o, fmt.Errorf("objects of %s could not be captured: %s", tbl, why)
 	}
 	err = conn.QueryRow(ctx, `SELECT version, capture, nodes FROM chef_sync.meta`).Scan(&s.from, &s.capture, &s.nodes)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) && !errors.Is(notInstalled(err), ErrNotInstalled) {
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) && !errors.Is(otherVersion(err), ErrNotInstalled) {
 		return s, o, err
 	}
 	if s.from > schemaVersion {

@@ -26,7 +26,7 @@ func database(t testing.TB) string {
 	if dsn == "" {
 		pg := harness.Postgres(t)
 		dsn = pg.URL(pg.Database(t, ""))
-		load(t, dsn)
+		makeTables(t, dsn)
 		return dsn
 	}
 	c, err := pgx.ParseConfig(dsn)
@@ -54,8 +54,8 @@ func database(t testing.TB) string {
 	return fmt.Sprintf("postgres://%s:%s@%s:%d/%s?sslmode=disable", c.User, c.Password, c.Host, c.Port, name)
 }
 
-// load makes Chef's tables in a database.
-func load(t testing.TB, dsn string) {
+// makeTables makes Chef's tables in a database.
+func makeTables(t testing.TB, dsn string) {
 	t.Helper()
 	functions, err := os.ReadFile(filepath.Join("testdata", "functions.sql"))
 	if err != nil {

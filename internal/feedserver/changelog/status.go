@@ -2,7 +2,6 @@ package changelog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -54,17 +53,21 @@ func (l *Log) Status(ctx context.Context) (Status, error) {
 	err := l.pool.QueryRow(ctx, `SELECT version, epoch::text, seeded, capture, fallback, nodes, identity FROM chef_sync.meta`).
 		Scan(&s.Version, &s.Epoch, &s.Seeded, &s.Capture, &s.Why, &s.Nodes, &s.Identity)
 	if err != nil {
-		return s, notInstalled(orNotReady(err))
-	}
-	if s.Organizations, err = l.organizations(ctx); err != nil {
-		return s, err
+		return s, otherVersion(err)
 	}
 	found, err := inspect(ctx, l.pool, s.Nodes)
 	if err != nil {
 		return s, err
 	}
-	if found.broken == "" || found.missing == "" { // or there may be no outbox
-		_ = l.pool.QueryRow(ctx, `SELECT count(*) FROM chef_sync.outbox`).Scan(&s.Outbox) // 0 says enough
+	if found.unknown == "" {
+		if s.Organizations, err = l.organizations(ctx); err != nil {
+			return s, err
+		}
+	}
+	if s.Capture == Triggers && found.broken == "" { // or there may be no outbox
+		if err := l.pool.QueryRow(ctx, `SELECT count(*) FROM chef_sync.outbox`).Scan(&s.Outbox); err != nil {
+			return s, err
+		}
 	}
 	s.Problems = l.problems(s, found)
 	l.set(func(r *running) {
@@ -118,12 +121,4 @@ func (l *Log) organizations(ctx context.Context) ([]OrganizationStatus, error) {
 	}
 	out, err := pgx.CollectRows(rows, pgx.RowToStructByPos[OrganizationStatus])
 	return out, notInstalled(err)
-}
-
-// orNotReady says what a missing row of ours means.
-func orNotReady(err error) error {
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrNotReady
-	}
-	return err
 }
