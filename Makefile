@@ -67,6 +67,10 @@ test: ## all tests; as root on Debian they install what they need
 bench: ## measure against a bare loop that makes the same calls
 	go test ./tests/bench -run '^$$' -bench . -benchtime 1x -timeout 60m
 
+.PHONY: record-history
+record-history: ## keep a history of the workflows for tests/replay: make record-history NAME=v1.2.3
+	go test ./tests/replay -run Fresh -count 1 -record "$(or $(NAME),$(error NAME=... is missing))"
+
 .PHONY: check
 check: ## what a change has to pass besides the tests; compiles golangci-lint the first time
 	.ci/run gofmt imports vet noembed staticcheck workflowcheck golangci race

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/chef-sync/chef-sync/internal/chefserver"
+	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/tests/harness"
 	"github.com/chef-sync/chef-sync/workflows"
 )
@@ -41,7 +42,8 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 
 // TestFreshHistoryReplays lives through everything that a workflow does
 // (bootstrap, changes of every kind, an unsynced object, stop, start, sync_now, a
-// halt, approval, a full comparison, removal) and replays what was recorded: what
+// halt, approval, a halt that is told to go on without, a full comparison, a
+// verification with repair, removal, and a pair that runs once) and replays what was recorded: what
 // the workflow does must not depend on anything but its history. With -record it
 // keeps the history.
 func TestFreshHistoryReplays(t *testing.T) {
@@ -90,20 +92,71 @@ func TestFreshHistoryReplays(t *testing.T) {
 		d.MustCtl(t, "approve-deletes", harness.Organization, "--yes")
 	}
 	synced()
+	dropDeletes(t, d, primary, replica)
 	d.MustCtl(t, "forget-cursor", harness.Organization)
 	harness.Until(t, "compared again", func() bool {
 		c, _ := d.Status(t)["counters"].(map[string]any)
 		return c != nil && c["surveys"] == float64(2)
 	}, func() string { return d.Log(t) })
+	c, pair := d.Temporal(t), object.Pair{Replica: "sync", Source: harness.Organization, Destination: harness.Organization}
+	if err := replica.Client.DeleteRole(t.Context(), "role4"); err != nil { // to be repaired
+		t.Fatal(err)
+	}
+	run(t, c, workflows.VerifyStartOptions(pair), workflows.VerifyName, workflows.VerifyInput{Pair: pair, Repair: true, Settle: time.Second})
 	d.MustCtl(t, "remove", harness.Organization, "--yes")
-	h := history(t, d.Temporal(t), "chef-sync/sync/"+harness.Organization)
+	keep(t, history(t, c, pair.WorkflowID()), "")
+	keep(t, history(t, c, workflows.VerifyWorkflowID(pair)), "-verify")
+	run(t, c, workflows.StartOptions(pair, false), workflows.Name, workflows.SyncInput{Pair: pair, Options: workflows.Options{Once: true}})
+	keep(t, history(t, c, pair.WorkflowID()), "-once")
+	if diff := harness.Diff(t, primary, replica); len(diff) > 0 {
+		t.Errorf("after all of that: %v", diff)
+	}
+}
+
+// dropDeletes has the pair ask about the deletes of a bag, and go on without.
+func dropDeletes(t *testing.T, d *harness.Syncd, primary, replica *harness.ChefServer) {
+	t.Helper()
+	write := harness.Write(t, primary.Client)
+	for i := range 10 {
+		write.Item("kept", "item"+string(rune('a'+i)), "1")
+	}
+	say := func() string { return d.Log(t) }
+	harness.Until(t, "both servers equal", func() bool { return len(harness.Diff(t, primary, replica)) == 0 }, say)
+	if err := primary.Client.DeleteDataBag(t.Context(), "kept"); err != nil {
+		t.Fatal(err)
+	}
+	harness.Until(t, "halted", func() bool { return d.Status(t)["state"] == "halted" }, say)
+	if err := d.Temporal(t).SignalWorkflow(t.Context(), "chef-sync/sync/"+harness.Organization, "", workflows.SignalDropDeletes, nil); err != nil {
+		t.Fatal(err)
+	}
+	harness.Until(t, "following", func() bool { return d.Status(t)["state"] == "following" }, say)
+	if err := replica.Client.DeleteDataBag(t.Context(), "kept"); err != nil {
+		t.Errorf("delete what was to stay: %v", err)
+	}
+}
+
+// run runs a workflow to its end.
+func run(t *testing.T, c client.Client, o client.StartWorkflowOptions, name string, in any) {
+	t.Helper()
+	w, err := c.ExecuteWorkflow(t.Context(), o, name, in)
+	if err == nil {
+		err = w.Get(t.Context(), nil)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", o.ID, err)
+	}
+}
+
+// keep replays a history, and with -record saves it under that name and suffix.
+func keep(t *testing.T, h *historypb.History, suffix string) {
+	t.Helper()
 	r := worker.NewWorkflowReplayer()
 	workflows.Register(r)
 	if err := r.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h); err != nil {
-		t.Errorf("a history of this very code does not replay: %v", err)
+		t.Errorf("a history of this very code does not replay (%s): %v", suffix, err)
 	}
 	if *record != "" {
-		save(t, h)
+		save(t, h, *record+suffix)
 	}
 }
 
@@ -127,7 +180,7 @@ func history(t *testing.T, c client.Client, id string) *historypb.History {
 }
 
 // save writes a history as the temporal CLI would.
-func save(t *testing.T, h *historypb.History) {
+func save(t *testing.T, h *historypb.History, name string) {
 	t.Helper()
 	data, err := protojson.MarshalOptions{Indent: " "}.Marshal(h)
 	if err != nil {
@@ -139,7 +192,7 @@ func save(t *testing.T, h *historypb.History) {
 		t.Fatal(err)
 	}
 	data = bytes.ReplaceAll(data, []byte(host), []byte("host"))
-	file := filepath.Join("testdata", *record+".json")
+	file := filepath.Join("testdata", name+".json")
 	if err := os.WriteFile(file, data, 0o644); err != nil { //nolint:gosec // not a secret
 		t.Fatal(err)
 	}
