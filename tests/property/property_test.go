@@ -31,7 +31,7 @@ import (
 // It takes a few seconds, always with the same histories; CHEF_SYNC_PROPERTY=5m
 // takes new ones for so long. What fails is shrunk, and its seed printed.
 func TestConvergence(t *testing.T) {
-	last, checks, seed := time.Duration(0), "30", "1"
+	last, checks, seed := time.Duration(0), "30", "5"
 	if testing.Short() {
 		checks = "6"
 	}
