@@ -197,7 +197,7 @@ func (s *shadow) failed(list []replicate.Failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range list {
-		if s.w.in.Calm && !s.dangling(f.Ref.Path()) {
+		if s.w.in.Calm && !f.Again && !s.dangling(f.Ref.Path()) {
 			s.say("%s failed although nothing did: %s", f.Ref, f.Reason)
 		}
 	}
