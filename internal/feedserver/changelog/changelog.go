@@ -118,7 +118,8 @@ type querier interface {
 
 // Open returns the log of a database, which it looks at and does not change.
 // Returns [ErrNotInstalled] if there is none of this version. The pool stays the
-// caller's; it is to be open as long as the log is used.
+// caller's; it is to be open as long as the log is used. Its connections are better
+// off with jit=off: compiling takes longer than any statement here.
 func Open(ctx context.Context, pool *pgxpool.Pool, o Options) (*Log, error) {
 	l := &Log{pool: pool, o: o.withDefaults()}
 	if o.Capture != "" && o.Capture != Snapshot && o.Capture != Triggers {

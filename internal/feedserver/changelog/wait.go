@@ -104,7 +104,7 @@ func (l *Log) heads(ctx context.Context) (map[string]head, error) {
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
 	rows, err := l.pool.Query(ctx, `SELECT o.name, m.epoch::text, coalesce(s.head, 0), coalesce(s.floor, 0)
-		FROM public.orgs o CROSS JOIN chef_sync.meta m LEFT JOIN chef_sync.organizations s ON s.org_id = o.id::text`)
+		FROM public.orgs o CROSS JOIN (SELECT epoch FROM chef_sync.meta LIMIT 1) m LEFT JOIN chef_sync.organizations s ON s.org_id = o.id::text`)
 	if err != nil {
 		return nil, notInstalled(err)
 	}

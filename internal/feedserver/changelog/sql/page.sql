@@ -1,9 +1,11 @@
 -- The floor, the head, the epoch and the rows, all of one moment.
 -- $1: the organization's name; $2: the number to start after; $3: the most rows, NULL = all.
+-- LIMIT 1 tells the planner that there is one row: for the 520 that it takes a new table
+-- to have, it would compile the statement, which takes a hundred times as long as to run it.
 WITH org AS (
   SELECT o.id::text COLLATE "C" AS id, m.epoch::text AS epoch, coalesce(m.seeded, false) AS seeded,
          coalesce(s.head, 0) AS head, coalesce(s.floor, 0) AS floor
-  FROM public.orgs o LEFT JOIN chef_sync.meta m ON true
+  FROM public.orgs o LEFT JOIN (SELECT epoch, seeded FROM chef_sync.meta LIMIT 1) m ON true
   LEFT JOIN chef_sync.organizations s ON s.org_id = o.id::text COLLATE "C"
   WHERE o.name = $1
 )
