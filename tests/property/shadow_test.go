@@ -19,7 +19,7 @@ type shadow struct {
 	w *world
 
 	mu       sync.Mutex
-	n        int               // changes of the primary
+	n, done  int               // changes of the primary that began, and that ended
 	primary  map[string]string // its objects now
 	had      map[string]bool   // what was ever there
 	madeAt   map[string]int    // the change that made what is there
@@ -60,7 +60,7 @@ func (s *shadow) change(f func()) {
 			s.lackedAt[path] = s.n
 		}
 	}
-	s.primary = now
+	s.primary, s.done = now, s.n
 }
 
 func (s *shadow) say(format string, args ...any) {
@@ -84,7 +84,7 @@ func (s *shadow) polled(n int) {
 func (s *shadow) changes() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.n
+	return s.done
 }
 
 func objectPath(r *http.Request) string {
@@ -203,14 +203,15 @@ func (s *shadow) failed(list []replicate.Failure) {
 	}
 }
 
-// dangling reports whether the primary lacks what one of its pointers needs.
+// dangling reports whether the primary lacks what one of its pointers needs, or
+// got it after the page of changes was asked for.
 func (s *shadow) dangling(path string) bool {
 	word := strings.Split(path, "/")
 	if word[1] != "policy_groups" || len(word) != 5 {
 		return false
 	}
 	for _, a := range locked(s.primary["/policies/"+word[4]+"/revisions/"+revisionID(s.primary[path])]) {
-		if _, ok := s.primary[a]; !ok {
+		if _, ok := s.primary[a]; !ok || s.madeAt[a] > s.polledAt {
 			return true
 		}
 	}
