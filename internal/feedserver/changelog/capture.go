@@ -108,7 +108,7 @@ func (c *capturer) pass(ctx context.Context, db beginner, wait bool) (p passed, 
 // synchronous_commit. A server that hangs must not hold the lock for ever.
 func (c *capturer) lock(ctx context.Context, tx pgx.Tx, wait bool) (bool, error) {
 	_, err := tx.Exec(ctx, `SELECT set_config('jit', 'off', true), set_config('work_mem', '32MB', true),
-		set_config('idle_in_transaction_session_timeout', '60s', true), set_config('lock_timeout', '10s', true),
+		set_config('idle_in_transaction_session_timeout', '60s', true), set_config('lock_timeout', '60s', true), set_config('statement_timeout', '10min', true),
 		set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)`)
 	if err != nil {
 		return false, err

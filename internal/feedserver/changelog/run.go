@@ -48,6 +48,11 @@ func (l *Log) serve(ctx context.Context) error {
 		defer cancel()
 		_ = conn.Close(ctx) // whatever it says, the connection is gone
 	}()
+	// The database has to learn that this machine is gone, or nobody takes over
+	// for the two hours that are usual.
+	if _, err := conn.Exec(ctx, `SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false), set_config('tcp_keepalives_count', '3', false)`); err != nil {
+		return err
+	}
 	for leads := false; !leads; {
 		if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, $2)`, lockClass, lockServer).Scan(&leads); err != nil {
 			return err

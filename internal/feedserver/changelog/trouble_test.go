@@ -307,3 +307,26 @@ func TestPrune(t *testing.T) {
 		k.want(g, "create /roles/gone")
 	})
 }
+
+// TestIdle commits a transaction that is older than the last one that the log
+// has seen, when nothing else happens.
+func TestIdle(t *testing.T) {
+	each(t, func(t *testing.T, capture Capture) {
+		k := start(t, InstallOptions{Capture: capture})
+		tx, err := k.pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow := chef{t: t, db: tx, org: k.chef.org}
+		slow.add("roles", "slow")
+		k.chef.add("roles", "quick")
+		if !until(func() bool { return k.pass().idle }) {
+			t.Error("nothing is written, and passes go on to find something to do")
+		}
+		f := k.page(0)
+		if err := tx.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		k.want(f, "create /roles/slow")
+	})
+}
