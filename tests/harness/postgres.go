@@ -240,3 +240,13 @@ func (pg *PG) template(t testing.TB, file string) string {
 	pg.schemas[name] = true
 	return name
 }
+
+// Restart stops the cluster, as an operator would, ends all connections, and
+// starts it on the same port. Other tests must not use it meanwhile.
+func (pg *PG) Restart(t testing.TB) {
+	t.Helper()
+	pg.process.end(syscall.SIGINT) // fast shutdown
+	if err := pg.start(runDir(t), pg.Port); err != nil {
+		t.Fatalf("harness: %v", err)
+	}
+}
