@@ -30,20 +30,19 @@ func (s *State) undelete(ref object.Ref) {
 	}
 }
 
-// repair puts an object on the list that is to be tried at once.
+// repair puts an object on the list that is to be tried at once. Whatever the
+// verification saw, the primary may have made the object since: so it is read
+// there, and deleted only if the primary's list has none.
 func (s *State) repair(c object.Change, now time.Time, o Options) {
 	if !c.Ref.Kind.Valid() {
 		return
-	}
-	if c.Action != object.ActionDelete {
-		c.Action = object.ActionUpdate
 	}
 	if i, known := s.find(c.Ref); known {
 		s.Unsynced[i].NextTry = now
 		return
 	}
 	s.park(Unsynced{
-		Ref: c.Ref, Action: c.Action, Page: s.Page, NextTry: now,
+		Ref: c.Ref, Action: object.ActionUpdate, Page: s.Page, NextTry: now,
 		Reason: "a verification found it different from the primary's",
 	}, now, o)
 }

@@ -237,27 +237,30 @@ func (v *verification) repair(ctx workflow.Context) error {
 // it, and never if it believes that it has the file: it takes no other content.
 func (v *verification) hopeful(round int) bool {
 	for _, d := range v.report.Differences {
-		if d.Case != replicate.CaseExtra && (d.Case != replicate.CaseDamaged || round < looksAtDamage) ||
-			d.Case == replicate.CaseExtra && v.place.DeleteExtras {
+		if extra(d) && v.place.DeleteExtras || !extra(d) && (d.Case != replicate.CaseDamaged || round < looksAtDamage) {
 			return true
 		}
 	}
 	return false
 }
 
-// repairable is what the pair can do about what differs.
+// repairable is what the pair can do about what differs: each object is to be made
+// what the primary's is then, and to be deleted if the primary has none then. So
+// what the primary has not is no matter of a repair, whether or not it could be
+// read, unless the pair deletes such objects.
 func (v *verification) repairable() []object.Change {
 	var out []object.Change
 	for _, d := range v.report.Differences {
-		switch {
-		case d.Case == replicate.CaseExtra && !v.place.DeleteExtras:
-		case d.Case == replicate.CaseExtra:
-			out = append(out, object.Change{Action: object.ActionDelete, Ref: d.Ref})
-		default:
+		if !extra(d) || v.place.DeleteExtras {
 			out = append(out, object.Change{Action: object.ActionUpdate, Ref: d.Ref})
 		}
 	}
 	return out
+}
+
+// extra reports whether only the replica has an object.
+func extra(d replicate.Difference) bool {
+	return d.Case == replicate.CaseExtra || d.Absent == "primary"
 }
 
 // finish judges, writes the report, and tells the pair.

@@ -24,7 +24,8 @@ type checked struct {
 	*world
 	refs    []object.Ref
 	cases   map[object.Ref]replicate.Case
-	extras  bool // the pair deletes what only the replica has
+	absent  map[object.Ref]string // which side has none
+	extras  bool                  // the pair deletes what only the replica has
 	lists   int
 	looks   []activities.VerifyInput
 	onList  func(n int) error
@@ -90,7 +91,7 @@ func (c *checked) check(_ context.Context, in activities.VerifyInput) (activitie
 	for _, ref := range refs {
 		n.Primary, n.Replica = n.Primary+1, n.Replica+1
 		if is, bad := c.cases[ref]; bad {
-			out.Found.Differences = append(out.Found.Differences, replicate.Difference{Ref: ref, Case: is, What: string(is)})
+			out.Found.Differences = append(out.Found.Differences, replicate.Difference{Ref: ref, Case: is, What: string(is), Absent: c.absent[ref]})
 		} else {
 			n.Equal++
 		}
@@ -265,7 +266,7 @@ func TestVerifyRepairs(t *testing.T) {
 		r := c.verify(workflows.VerifyInput{Repair: true})
 		want, left := "update /roles/r0 update /roles/r1 update /roles/r3", 2
 		if deletes {
-			want, left = "update /roles/r0 update /roles/r1 delete /roles/r2 update /roles/r3", 1
+			want, left = "update /roles/r0 update /roles/r1 update /roles/r2 update /roles/r3", 1
 		}
 		if got := strings.Join(told, " "); got != want {
 			t.Errorf("the pair was told %s; want %s", got, want)
@@ -276,6 +277,45 @@ func TestVerifyRepairs(t *testing.T) {
 		if n := len(c.looks); n != 3+2+2 {
 			t.Errorf("%d looks; want 3 pages, 2 more, and two at the damage after the repair", n)
 		}
+	}
+}
+
+// An object that only the replica has and that could not be read there is still
+// one that only the replica has: to have it tried again would delete it.
+func TestVerifyRepairLeavesUnreadableExtras(t *testing.T) {
+	for _, deletes := range []bool{false, true} {
+		c := newChecked(t, 3)
+		c.extras = deletes
+		c.bad(replicate.CaseUnknown, "/roles/r0", "/roles/r1")
+		c.absent = map[object.Ref]string{object.MustRef("/roles/r1"): "primary"}
+		var told []object.Change
+		c.pairRuns(nil, func(s workflows.Signal) { told = append(told, s.Repair...) })
+		c.verify(workflows.VerifyInput{Repair: true})
+		want := 1
+		if deletes {
+			want = 2
+		}
+		if len(told) != want || told[0].Ref.Name != "r0" {
+			t.Errorf("deleting extras %t: the pair was told %v; want %d", deletes, told, want)
+		}
+	}
+}
+
+// What a verification saw is old when the pair hears of it: an object that is on
+// the primary by then is never deleted.
+func TestRepairReadsThePrimaryBeforeItDeletes(t *testing.T) {
+	w := newWorld(t)
+	w.change(object.ActionCreate, "/roles/back")
+	w.replica[object.MustRef("/roles/back")], w.replica[object.MustRef("/roles/extra")] = true, true
+	w.at(time.Minute, func() {
+		w.env.SignalWorkflow(workflows.SignalRepair, workflows.Signal{Repair: []object.Change{
+			{Action: object.ActionDelete, Ref: object.MustRef("/roles/back")},
+			{Action: object.ActionDelete, Ref: object.MustRef("/roles/extra")},
+		}})
+	})
+	w.run(following(1), 2*time.Minute)
+	if h := w.history(); slices.Contains(h, "delete /roles/back") || !slices.Contains(h, "delete /roles/extra") {
+		t.Errorf("history %q; want that extra is deleted, and that back stays", h)
 	}
 }
 

@@ -65,6 +65,10 @@ type Difference struct {
 	Primary object.Digest `json:"primary_digest,omitempty"`
 	Replica object.Digest `json:"replica_digest,omitempty"`
 
+	// Absent is the side that has no such object, also where the other side's could
+	// not be read: primary, replica, or "" = none.
+	Absent string `json:"absent,omitempty"`
+
 	// Fields are what differs inside, if a [CheckOptions.Detail] fills them in.
 	Fields []plan.Field `json:"fields,omitempty"`
 }
@@ -148,30 +152,36 @@ type comparison struct {
 // one compares one object.
 func (c *comparison) one(ctx context.Context, look object.Change) error {
 	src, held := sideRead{absent: look.Action == object.ActionDelete}, sideRead{absent: look.Action == object.ActionCreate}
-	listed := KindCount{Primary: btoi(!src.absent), Replica: btoi(!held.absent)}
 	var both sync.WaitGroup // one server need not wait for the other
 	both.Go(func() { c.read(ctx, c.e.Primary, look.Ref, &src) })
 	c.read(ctx, c.e.Replica, look.Ref, &held)
 	both.Wait()
+	d := Difference{Ref: look.Ref}
+	switch {
+	case src.absent:
+		d.Absent = "primary"
+	case held.absent:
+		d.Absent = "replica"
+	}
 	switch {
 	case src.err != nil:
-		return c.unknown(ctx, look.Ref, listed, c.e.Primary, onSide("primary", src.err))
+		return c.unknown(ctx, d, true, c.e.Primary, onSide("primary", src.err))
 	case held.err != nil:
-		return c.unknown(ctx, look.Ref, listed, c.e.Replica, onSide("replica", held.err))
+		return c.unknown(ctx, d, true, c.e.Replica, onSide("replica", held.err))
 	}
-	return c.compared(ctx, look.Ref, listed, src, held)
+	return c.compared(ctx, d, src, held)
 }
 
 // compared compares an object that was read on both sides.
-func (c *comparison) compared(ctx context.Context, ref object.Ref, listed KindCount, src, held sideRead) error {
+func (c *comparison) compared(ctx context.Context, d Difference, src, held sideRead) error {
 	wanted, have, err := c.adapted(ctx, src.object, held.object, src.absent)
 	if err != nil {
-		return c.unknown(ctx, ref, listed, c.e.Replica, onSide("replica", err))
+		return c.unknown(ctx, d, true, c.e.Replica, onSide("replica", err))
 	}
 	want := wanted.Digest
-	c.sum(ref, want, have)
-	c.count(ref.Kind, KindCount{Primary: btoi(!src.absent), Replica: btoi(!held.absent)})
-	d := Difference{Ref: ref, Primary: want, Replica: have}
+	c.sum(d.Ref, want, have)
+	c.count(d.Ref.Kind, KindCount{Primary: btoi(!src.absent), Replica: btoi(!held.absent)})
+	d.Primary, d.Replica = want, have
 	switch {
 	case src.absent && held.absent: // gone from both sides since they were listed
 		return nil
@@ -253,14 +263,18 @@ func (c *comparison) sum(ref object.Ref, primary, replica object.Digest) {
 	c.out.Replica = c.out.Replica.Add(ref, replica)
 }
 
-// unknown records an object that could not be compared with what server has;
-// errors that are not about the object end the comparison.
-func (c *comparison) unknown(ctx context.Context, ref object.Ref, listed KindCount, server *chef.Client, err error) error {
+// unknown records an object that could not be compared with what server has, and
+// counts it if it was not counted before; errors that are not about the object
+// end the comparison.
+func (c *comparison) unknown(ctx context.Context, d Difference, count bool, server *chef.Client, err error) error {
 	if !ownFault(ctx, server, err) {
 		return err
 	}
-	c.count(ref.Kind, listed)
-	c.differ(Difference{Ref: ref, Case: CaseUnknown, What: reason(err)}, kinds.Object{}, kinds.Object{})
+	if count {
+		c.count(d.Ref.Kind, KindCount{Primary: btoi(d.Absent != "primary"), Replica: btoi(d.Absent != "replica")})
+	}
+	d.Case, d.What = CaseUnknown, reason(err)
+	c.differ(d, kinds.Object{}, kinds.Object{})
 	return nil
 }
 

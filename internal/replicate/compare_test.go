@@ -89,6 +89,36 @@ func TestCompareFindsEveryDifference(t *testing.T) {
 	}
 }
 
+// An object that only one side has says so even if it could not be read there:
+// whoever repairs must know. Of a file that could not be read the digests of its
+// cookbook are known.
+func TestCompareSaysWhoHasWhatCannotBeRead(t *testing.T) {
+	r := newRig(t)
+	r.write.Small()
+	r.sync()
+	r.write.Role("new", "1")
+	harness.Write(t, r.replica.Client).Role("extra", "1")
+	fault(r.primary, "GET", "/roles/new$", chefserver.Forbidden("read"))
+	fault(r.replica, "GET", "/roles/extra$", chefserver.Forbidden("read"))
+	for _, look := range [][]object.Change{
+		append(changes(object.ActionDelete, "/roles/extra"), create("/roles/new")...),
+		update("/roles/extra", "/roles/new"), // a second look
+	} {
+		c, err := r.Check(t.Context(), look, replicate.CheckOptions{}, quiet)
+		if err != nil || len(c.Differences) != 2 || !c.Unknown() {
+			t.Fatalf("%v: %+v", err, c)
+		}
+		if extra, missing := c.Differences[0].Absent, c.Differences[1].Absent; extra != "primary" || missing != "replica" {
+			t.Errorf("absent on the %q and the %q; want primary and replica", extra, missing)
+		}
+		for _, n := range c.Counts {
+			if n.Kind == object.KindRole && (n.Primary != 1 || n.Replica != 1) {
+				t.Errorf("counted %+v; want one role on each side", n)
+			}
+		}
+	}
+}
+
 // TestCompareEndsWhenAServerGoesDown, instead of calling all objects unknown.
 func TestCompareEndsWhenAServerGoesDown(t *testing.T) {
 	for _, down := range []string{"primary", "replica"} {

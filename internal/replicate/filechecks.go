@@ -121,7 +121,7 @@ func (c *comparison) files(ctx context.Context, d Difference, src, held kinds.Ob
 					c.differ(d, src, held)
 					return nil
 				}
-				return c.unknown(ctx, d.Ref, KindCount{}, side.server, err) // it was counted
+				return c.unknown(ctx, d, false, side.server, err)
 			}
 		}
 	}

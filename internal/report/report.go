@@ -115,12 +115,11 @@ func (r *Report) Again(looked []object.Ref, c replicate.Comparison) {
 // contribution is what an object that differs has added to the counts.
 func contribution(d replicate.Difference) replicate.KindCount {
 	n := replicate.KindCount{Kind: d.Ref.Kind, Primary: 1, Replica: 1}
-	switch d.Case {
-	case replicate.CaseMissing:
+	switch {
+	case d.Case == replicate.CaseMissing, d.Absent == "replica":
 		n.Replica = 0
-	case replicate.CaseExtra:
+	case d.Case == replicate.CaseExtra, d.Absent == "primary":
 		n.Primary = 0
-	default:
 	}
 	return n
 }
