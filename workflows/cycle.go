@@ -40,9 +40,10 @@ func (r *run) cycle(ctx workflow.Context, page activities.PollResult) {
 		deletes: page.Deletes, totals: page.Totals, limit: page.DeleteLimit,
 		survey: surveyID(r.state.Survey, page.Survey),
 	}}
-	for _, c := range changes {
-		if c.Action != object.ActionDelete { // the object is back
-			r.state.undelete(c.Ref)
+	next := r.now().Add(r.opts.RetryFirst)
+	for i, c := range changes { // objects that are back
+		if c.Action != object.ActionDelete && r.state.undelete(c.Ref, r.state.Page, next) {
+			changes[i].Action = object.ActionReplace
 		}
 	}
 	if !r.settle(w.all(ctx, changes)) {
@@ -265,15 +266,20 @@ func stagingLost(err error) bool {
 // record takes the outcome of one batch into the state.
 func (w *work) record(b plan.Batch, got activities.FetchResult, done activities.ApplyResult) {
 	s := w.run.state
-	bad := map[object.Ref]bool{}
+	bad, replaced := map[object.Ref]bool{}, map[object.Ref]bool{}
+	for _, c := range b.Changes {
+		replaced[c.Ref] = c.Action == object.ActionReplace
+	}
 	for _, f := range append(got.Failed, done.Failed...) {
 		bad[f.Ref] = true
 		action := object.ActionUpdate
-		if b.Delete {
+		switch {
+		case b.Delete:
 			action = object.ActionDelete
-		} else {
-			w.failed = true
+		case replaced[f.Ref]:
+			action = object.ActionReplace
 		}
+		w.failed = w.failed || !b.Delete
 		u := Unsynced{
 			Ref: f.Ref, Action: action, Reason: f.Reason, Hint: f.Hint, Page: w.pageOf(f.Ref), Along: w.along[f.Ref],
 		}

@@ -114,9 +114,9 @@ func (s *State) restart(reason string) {
 // keeps what only the replica has.
 func (s *State) compareAgain(reason string) {
 	ids := s.Identities
-	deletes := slices.DeleteFunc(s.Unsynced, func(u Unsynced) bool { return u.Action != object.ActionDelete })
-	for i := range deletes {
-		deletes[i].Waits = true
+	deletes := slices.DeleteFunc(s.Unsynced, func(u Unsynced) bool { return !u.lasting() })
+	for i, u := range deletes {
+		deletes[i].Waits = u.Action == object.ActionDelete
 	}
 	s.restart(reason)
 	s.Identities, s.Unsynced = ids, deletes

@@ -23,11 +23,27 @@ func (s *State) synced(ref object.Ref) {
 }
 
 // undelete takes the delete of an object that is on the primary again off the
-// list.
-func (s *State) undelete(ref object.Ref) {
-	if i, ok := s.find(ref); ok && s.Unsynced[i].Action == object.ActionDelete {
-		s.Unsynced = slices.Delete(s.Unsynced, i, i+1)
+// list. One that holds others is kept there, to be replaced: the deletes of what
+// it held went with its own. It then returns true.
+func (s *State) undelete(ref object.Ref, page int64, next time.Time) (replace bool) {
+	i, ok := s.find(ref)
+	if !ok || s.Unsynced[i].Action != object.ActionDelete {
+		return ok && s.Unsynced[i].Action == object.ActionReplace
 	}
+	if _, holds := ref.Kind.Contains(); !holds {
+		s.Unsynced = slices.Delete(s.Unsynced, i, i+1)
+		return false
+	}
+	u := &s.Unsynced[i]
+	u.Action, u.Waits, u.Page, u.FromPage, u.Along, u.NextTry = object.ActionReplace, false, page, 0, 0, next
+	u.Reason, u.Hint = "was deleted and made anew, and is compared with all that it holds", ""
+	return true
+}
+
+// lasting reports whether a full comparison would not find what u is about: it
+// keeps what only the replica has.
+func (u Unsynced) lasting() bool {
+	return u.Action == object.ActionDelete || u.Action == object.ActionReplace
 }
 
 // repair puts an object on the list that is to be tried at once. Whatever the
@@ -98,7 +114,7 @@ func (s *State) park(u Unsynced, now time.Time, o Options) {
 		if s.CompareAt.IsZero() {
 			s.CompareAt = now.Add(o.RetryMost / 6) // what is forgotten here is found again there
 		}
-		if u.Action != object.ActionDelete || !s.dropWrite() { // but not deletes
+		if !u.lasting() || !s.dropWrite() { // but not deletes
 			return
 		}
 		i, _ = s.find(u.Ref)
@@ -109,7 +125,7 @@ func (s *State) park(u Unsynced, now time.Time, o Options) {
 // dropWrite takes any write off the list, and reports whether there was one.
 func (s *State) dropWrite() bool {
 	for i, u := range slices.Backward(s.Unsynced) {
-		if u.Action != object.ActionDelete {
+		if !u.lasting() {
 			s.Unsynced = slices.Delete(s.Unsynced, i, i+1)
 			return true
 		}

@@ -5,11 +5,15 @@ package object
 // way.
 type Action string
 
-// The actions that feeds print.
+// The actions that feeds print, and one that they do not.
 const (
 	ActionCreate Action = "create"
 	ActionUpdate Action = "update"
 	ActionDelete Action = "delete"
+
+	// ActionReplace is an update of something that was deleted and made anew, and
+	// holds others: what it held before is gone, too, and nobody may have said so.
+	ActionReplace Action = "replace"
 )
 
 // Change is one entry of a feed.

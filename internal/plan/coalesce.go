@@ -13,6 +13,8 @@ import (
 //	create           update    create   still new to the replica
 //	create, update   delete    delete
 //	delete           create    update   the replica may still hold the old one
+//	                           replace  of what holds others, like a data bag
+//	replace          update    replace
 //	anything else              the later one
 //
 // The delete of a data bag takes its items along on every Chef server, that of a
@@ -22,7 +24,7 @@ func Coalesce(changes []object.Change) []object.Change {
 	last := make(map[object.Ref]object.Change, len(changes))
 	for _, c := range changes {
 		if before, seen := last[c.Ref]; seen {
-			c.Action = merge(before.Action, c.Action)
+			c.Action = merge(c.Ref.Kind, before.Action, c.Action)
 		}
 		last[c.Ref] = c
 	}
@@ -41,8 +43,12 @@ func Coalesce(changes []object.Change) []object.Change {
 	return out
 }
 
-func merge(before, now object.Action) object.Action {
+func merge(k object.Kind, before, now object.Action) object.Action {
+	_, holds := k.Contains()
 	switch {
+	case holds && before == object.ActionDelete && now != object.ActionDelete,
+		before == object.ActionReplace && now != object.ActionDelete:
+		return object.ActionReplace
 	case before == object.ActionCreate && now == object.ActionUpdate:
 		return object.ActionCreate
 	case before == object.ActionDelete && now == object.ActionCreate:

@@ -135,6 +135,11 @@ func (f *fetch) one(ctx context.Context, c object.Change) error {
 			return err
 		}
 	}
+	if c.Action == object.ActionReplace {
+		if ok, err := f.leftOver(ctx, c.Ref); !ok {
+			return err
+		}
+	}
 	if len(src.Files) > 0 {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -196,6 +201,31 @@ func (f *fetch) touch(ctx context.Context, ref object.Ref) error {
 		}
 	}
 	return nil
+}
+
+// leftOver finds what an object that was made anew holds on the replica and no
+// longer on the primary. ok is false if that cannot be told.
+func (f *fetch) leftOver(ctx context.Context, ref object.Ref) (ok bool, err error) {
+	h, holds := handler(ref).(kinds.Container)
+	if !holds {
+		return true, nil
+	}
+	now, err := h.Contents(ctx, f.e.Primary, ref)
+	if err != nil {
+		return false, f.failed.add(ctx, f.e.Primary, ref, onSide("primary", err))
+	}
+	held, err := h.Contents(ctx, f.e.Replica, ref)
+	if err != nil {
+		return false, f.failed.add(ctx, f.e.Replica, ref, onSide("replica", err))
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, old := range held {
+		if !slices.Contains(now, old) && f.scope.Has(old) {
+			f.out.Gone = append(f.out.Gone, old)
+		}
+	}
+	return true, nil
 }
 
 // stage adds an object to the batch unless the replica's is equal.
