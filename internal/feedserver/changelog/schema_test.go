@@ -15,7 +15,7 @@ import (
 )
 
 // dsnEnv names a database with Chef's real schema, of which the tests make
-// copies. Its user has to be a superuser.
+// copies. Its user has to be a superuser, and nobody may be connected to it.
 const dsnEnv = "CHEF_SYNC_TEST_DSN"
 
 // database makes a database with Chef's tables and returns its connection
