@@ -157,7 +157,8 @@ func (a *apply) fail(ctx context.Context, ref object.Ref, err error) error {
 }
 
 // Delete removes objects of one rank from the replica. One that is gone already
-// counts as deleted, and one that the pair does not replicate is left alone.
+// counts as deleted, and one that the pair does not replicate is left alone, also
+// where it would go with another: that one fails then, see [ErrHoldsOthers].
 // Repeating Delete is harmless.
 func (e *Engine) Delete(ctx context.Context, refs []object.Ref, o ApplyOptions, progress Progress) (Applied, error) {
 	scope, err := e.Scope(ctx)
@@ -170,7 +171,7 @@ func (e *Engine) Delete(ctx context.Context, refs []object.Ref, o ApplyOptions, 
 		if o.Skip[ref] || !scope.Has(ref) || !ref.Kind.Deletable() {
 			return nil
 		}
-		if err := kinds.Delete(ctx, e.Replica, ref); err != nil {
+		if err := a.delete(ctx, scope, ref); err != nil {
 			return a.fail(ctx, ref, err)
 		}
 		a.mu.Lock()

@@ -68,3 +68,87 @@ func TestTrapFilters(t *testing.T) {
 		t.Errorf("Compare says %v, want the replica's own two", c.Differences)
 	}
 }
+
+// A server deletes a data bag with all its items, a policy with its revisions and
+// whatever points at them. What the filters leave out is left alone all the same:
+// the rest goes, and the delete says why it is not done.
+func TestTrapDeletesSpareWhatIsFiltered(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		wanted object.Scope
+		remove string
+		gone   []string // with it
+		stays  []string
+	}{
+		{"an excluded item", object.Scope{Exclude: []string{"/data/users/user0"}}, "/data/users",
+			[]string{"/data/users/user1", "/data/users/user2"}, []string{"/data/users/user0"}},
+		{"an item that is included", object.Scope{Include: []string{"/data/users/user0"}}, "/data/users",
+			[]string{"/data/users/user0"}, []string{"/data/users/user1", "/data/users/user2"}},
+		{"bags without items", object.Scope{Kinds: []object.Kind{object.KindDataBag}}, "/data/users",
+			nil, []string{"/data/users/user0"}},
+		{"a pointer to an excluded policy", object.Scope{Exclude: []string{"/policies/own"}}, "/policy_groups/prod",
+			[]string{"/policy_groups/prod/policies/web"}, []string{"/policy_groups/prod/policies/own"}},
+		{"an excluded group at a revision", object.Scope{Exclude: []string{"/policy_groups/local"}}, "/policies/web/revisions/1111",
+			nil, []string{"/policy_groups/local/policies/web"}},
+		{"an excluded group at a policy", object.Scope{Exclude: []string{"/policy_groups/local"}}, "/policies/web",
+			[]string{"/policies/web/revisions/2222", "/policy_groups/prod/policies/web"},
+			[]string{"/policies/web/revisions/1111", "/policy_groups/local/policies/web"}},
+		{"policies without groups", object.Scope{Kinds: []object.Kind{object.KindPolicy, object.KindPolicyRevision}}, "/policies/web",
+			nil, []string{"/policies/web/revisions/1111", "/policy_groups/local/policies/web"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			there := r.onReplica()
+			for _, id := range []string{"user0", "user1", "user2"} {
+				there.Item("users", id, "1")
+			}
+			there.Policy("web", "1111", "1")
+			there.Policy("web", "2222", "2")
+			there.Policy("own", "1111", "1")
+			there.Pointer("prod", "web", "2222")
+			there.Pointer("prod", "own", "1111")
+			there.Pointer("local", "web", "1111")
+			r.Wanted = c.wanted
+			done := r.remove(c.remove)
+			r.wantFailed(done.Failed, "does not replicate", c.remove)
+			objects := r.snapshot(r.replica).Objects
+			for _, path := range append(c.stays, c.remove) {
+				if _, there := objects[path]; !there {
+					t.Errorf("%s was deleted", path)
+				}
+			}
+			for _, path := range c.gone {
+				if _, there := objects[path]; there {
+					t.Errorf("%s is still there", path)
+				}
+			}
+
+			// Without the filter there is nothing to spare.
+			r.Wanted = object.Scope{}
+			if done := r.remove(c.remove); done.Deleted != 1 || len(done.Failed) > 0 {
+				t.Errorf("without a filter: %+v", done)
+			}
+		})
+	}
+}
+
+// A revision that is made anew takes its pointers along. Where they cannot come
+// back at once, those of the replica's own would never: then it waits.
+func TestTrapRecreateSparesPointersOfTheReplica(t *testing.T) {
+	for _, wanted := range []object.Scope{{}, {Exclude: []string{"/policy_groups/local"}}} {
+		r := newRig(t)
+		r.Recreate, r.Wanted = true, wanted
+		r.write.Policy("web", "1111", "new", "app/ffff") // locks an artifact that the replica lacks
+		there := r.onReplica()
+		there.Policy("web", "1111", "old")
+		there.Pointer("local", "web", "1111")
+		if wanted.Exclude != nil {
+			r.write.Pointer("local", "web", "1111") // that the primary has one of that name says nothing
+		}
+		_, done := r.take(update("/policies/web/revisions/1111"))
+		r.wantFailed(done.Failed, "lacks", "/policies/web/revisions/1111")
+		if _, ok := r.snapshot(r.replica).Objects["/policy_groups/local/policies/web"]; !ok {
+			t.Errorf("%+v: the replica's own pointer is gone", wanted)
+		}
+	}
+}

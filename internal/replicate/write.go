@@ -78,22 +78,33 @@ func (a *apply) ready(ctx context.Context, o kinds.Object) error {
 }
 
 // readyBehind reports whether what points at o may point at it when it is made
-// anew. What may not is on the list that Fetch made, and waits there.
+// anew. What may not is on the list that Fetch made, and waits there. Returns an
+// error if something is not on it, because the pair does not replicate it or only
+// the replica has it: nobody would ever bring it back.
 func (a *apply) readyBehind(ctx context.Context, r kinds.Replacer, o kinds.Object) (bool, error) {
 	refs, err := r.Takes(ctx, a.e.Replica, o.Ref)
 	if err != nil {
 		return false, err
 	}
+	back := true
 	for _, ref := range refs {
-		err := a.ready(ctx, kinds.Object{Ref: ref, Raw: o.Raw})
-		if errors.Is(err, kinds.ErrNotReady) {
-			return false, nil
+		notReady := a.ready(ctx, kinds.Object{Ref: ref, Raw: o.Raw})
+		if notReady == nil {
+			continue
 		}
-		if err != nil {
-			return false, err
+		if !errors.Is(notReady, kinds.ErrNotReady) {
+			return false, notReady
 		}
+		_, absent, err := lookup(ctx, a.e.Primary, ref)
+		switch {
+		case err != nil:
+			return false, onSide("primary", err)
+		case absent, !a.replica.Scope.Has(ref):
+			return false, notReady
+		}
+		back = false
 	}
-	return true, nil
+	return back, nil
 }
 
 // ErrRemoved is the failure of an object that had to be deleted before it can be
