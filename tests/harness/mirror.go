@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -89,6 +90,9 @@ func (m *Mirror) Sync(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	got, err := m.server.Client.UpdatedSince(ctx, m.seq, chef.UpdatedSinceOptions{})
+	if errors.Is(err, chef.ErrGone) { // numbers began anew
+		got, err = m.server.Client.UpdatedSince(ctx, 0, chef.UpdatedSinceOptions{})
+	}
 	if err == nil && got.OrgGUID != m.guid {
 		if err := m.renew(ctx, got.OrgGUID); err != nil {
 			return err
@@ -100,6 +104,11 @@ func (m *Mirror) Sync(ctx context.Context) error {
 		return err
 	}
 	for _, c := range got.Changes {
+		if c.Action == "delete" && strings.Count(c.Path, "/") == 2 { // it may have come and gone since the last call
+			if err := m.write(ctx, chef.FeedEntry{Action: "create", Path: c.Path}); err != nil {
+				return fmt.Errorf("create what is deleted, %s: %w", c.Path, err)
+			}
+		}
 		if err := m.write(ctx, c); err != nil {
 			return fmt.Errorf("%s %s: %w", c.Action, c.Path, err)
 		}

@@ -69,11 +69,20 @@ var doubts = map[string]func() chefserver.Effect{
 	"list of nothings":   func() chefserver.Effect { return chefserver.Status(http.StatusOK, `[{}]`) },
 }
 
+// needFaults leaves out what cannot be done to the feed's server.
+func (k *kit) needFaults() {
+	k.Helper()
+	if k.Faultless {
+		k.Skip("the faults of the primary do not reach the feed")
+	}
+}
+
 // inOrganization matches every request about the organization's content.
 var inOrganization = regexp.MustCompile(`^/organizations/` + harness.Organization + `/`)
 
 // doubtfulAnswers has the server answer everything wrongly for a while.
 func doubtfulAnswers(k *kit) {
+	k.needFaults()
 	k.small()
 	f := k.follow()
 	k.catchUp(f, 0)
@@ -100,6 +109,7 @@ func doubtfulAnswers(k *kit) {
 // doubtfulAnswerToOne has one request of a poll, and then another one, answered
 // wrongly, its repetitions included.
 func doubtfulAnswerToOne(k *kit) {
+	k.needFaults()
 	k.small()
 	f := k.follow()
 	k.catchUp(f, 0)
@@ -125,6 +135,7 @@ func doubtfulAnswerToOne(k *kit) {
 // noSuchOrganization is no lost cursor and no missing feed: the name is wrong,
 // or the organization has not been restored yet.
 func noSuchOrganization(k *kit) {
+	k.needFaults()
 	k.write.Role("r", "1")
 	c := k.head()
 	rule := k.Primary.Faults().Add(chefserver.Fault{Path: inOrganization, Effect: chefserver.Status(http.StatusNotFound,

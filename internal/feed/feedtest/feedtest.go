@@ -32,6 +32,14 @@ type Harness struct {
 	// organization of the same name.
 	Notices bool
 
+	// Faultless says that the feed is not served by Primary, and so does not meet
+	// its faults. The cases that are about doubtful answers are left out.
+	Faultless bool
+
+	// Blinks says that the feed's server looks at the organization now and then,
+	// so that it says nothing of what comes and goes between two looks.
+	Blinks bool
+
 	// Forgetful says that the server cannot tell that it has forgotten deletes.
 	// Such a feed is not asked to survive it.
 	Forgetful bool
