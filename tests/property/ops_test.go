@@ -51,22 +51,25 @@ var ops = []struct {
 	}},
 	{"bag-", func(ctx context.Context, c *chef.Client, o op) { _ = c.DeleteDataBag(ctx, fmt.Sprint("b", o.A%2)) }},
 	{"cookbook", func(ctx context.Context, c *chef.Client, o op) {
-		_ = harness.PutCookbook(ctx, c, fmt.Sprint("c", o.A%3), fmt.Sprintf("%d.0.0", o.B%2), o.C%5 == 0, filesOf(o.C), o.B%4 == 3)
+		_ = harness.PutCookbook(ctx, c, fmt.Sprint("c", o.A%3), fmt.Sprintf("%d.0.0", o.B%2), false, filesOf(o.C), false)
+	}},
+	{"frozen", func(ctx context.Context, c *chef.Client, o op) {
+		_ = harness.PutCookbook(ctx, c, fmt.Sprint("c", o.A%3), "2.0.0", true, filesOf(0), o.B%4 == 3)
 	}},
 	{"cookbook-", func(ctx context.Context, c *chef.Client, o op) {
-		_ = c.DeleteCookbook(ctx, fmt.Sprint("c", o.A%3), fmt.Sprintf("%d.0.0", o.B%2))
+		_ = c.DeleteCookbook(ctx, fmt.Sprint("c", o.A%3), fmt.Sprintf("%d.0.0", o.B%3))
 	}},
 	{"artifact", func(ctx context.Context, c *chef.Client, o op) {
-		_ = harness.PutArtifact(ctx, c, fmt.Sprint("a", o.A%2), fmt.Sprint(o.B%2), filesOf(o.C))
+		_ = harness.PutArtifact(ctx, c, fmt.Sprint("a", o.A%2), fmt.Sprint(o.C%2), filesOf(o.C%2))
 	}},
 	{"artifact-", func(ctx context.Context, c *chef.Client, o op) {
-		_ = c.DeleteArtifact(ctx, fmt.Sprint("a", o.A%2), fmt.Sprint(o.B%2))
+		_ = c.DeleteArtifact(ctx, fmt.Sprint("a", o.A%2), fmt.Sprint(o.C%2))
 	}},
 	{"revision", func(ctx context.Context, c *chef.Client, o op) {
 		_ = c.CreatePolicyRevision(ctx, fmt.Sprint("p", o.A%2), revisionOf(o))
 	}},
 	{"revision-", func(ctx context.Context, c *chef.Client, o op) {
-		_ = c.DeletePolicyRevision(ctx, fmt.Sprint("p", o.A%2), fmt.Sprint(o.B%3))
+		_ = c.DeletePolicyRevision(ctx, fmt.Sprint("p", o.A%2), fmt.Sprint(o.B%6))
 	}},
 	{"policy-", func(ctx context.Context, c *chef.Client, o op) { _ = c.DeletePolicy(ctx, fmt.Sprint("p", o.A%2)) }},
 	{"pointer", func(ctx context.Context, c *chef.Client, o op) {
@@ -83,12 +86,14 @@ func filesOf(n int) map[string]string {
 	return map[string]string{"recipes/default.rb": fmt.Sprint("log ", n%4), "README.md": fmt.Sprint("readme ", n%2)}
 }
 
+// revisionOf has an id that says its content, like those that chef-cli makes: a
+// listing does not see another content under the same id, nor in a frozen cookbook.
 func revisionOf(o op) json.RawMessage {
 	locks := map[string]string{}
 	for i := range o.C % 3 {
 		locks[fmt.Sprint("a", i)] = fmt.Sprint((o.C / 3) % 2)
 	}
-	return harness.PolicyRevision(fmt.Sprint("p", o.A%2), fmt.Sprint(o.B%3), fmt.Sprint(o.C%2), locks)
+	return harness.PolicyRevision(fmt.Sprint("p", o.A%2), fmt.Sprint(o.C%6), fmt.Sprint(o.C%2), locks)
 }
 
 // do makes the change and tells the shadow what came of it.
