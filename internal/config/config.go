@@ -27,7 +27,6 @@ const (
 	FeedAuto         = "auto"          // updated_since where it answers, else listing
 	FeedUpdatedSince = "updated_since" // the change log of a feed server
 	FeedListing      = "listing"       // name lists and contents, compared
-	FeedEvents       = "events"        // goiardi's event log
 )
 
 // The values of the setting ec_sync_server['capture'].
@@ -72,7 +71,7 @@ type Config struct {
 	PollHold     time.Duration // how long one poll may wait for a change; 0: not at all
 	DeepInterval time.Duration // how often the listing feed compares contents; 0: at each poll
 
-	Feed string // FeedAuto, FeedUpdatedSince, FeedListing or FeedEvents
+	Feed string // FeedAuto, FeedUpdatedSince or FeedListing
 
 	// Parallel is the number of requests to one server at a time, 1 to 8.
 	Parallel int

@@ -154,7 +154,7 @@ func replicationRows() []row {
 			doc: "How long one poll waits for a change, up to 60 seconds: lower latency for one busy activity slot per pair."},
 		{path: p("deep_interval"), def: "10m", set: duration(func(r *reader) *time.Duration { return &r.cfg.DeepInterval }, 0, 30*24*time.Hour),
 			doc: "How often the listing feed compares contents rather than names; 0 does so at each poll."},
-		{path: p("feed"), def: symbol(FeedAuto), set: choice(func(r *reader) *string { return &r.cfg.Feed }, FeedAuto, FeedUpdatedSince, FeedListing, FeedEvents),
+		{path: p("feed"), def: symbol(FeedAuto), set: choice(func(r *reader) *string { return &r.cfg.Feed }, FeedAuto, FeedUpdatedSince, FeedListing),
 			doc: "How changes are found: :updated_since asks a feed server, " +
 				":listing compares name lists and contents, :events reads the event log of a goiardi, :auto takes the first that works."},
 		{path: p("parallel"), def: 4, set: number(func(r *reader) *int { return &r.cfg.Parallel }, 1, 8),
