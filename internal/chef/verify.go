@@ -26,7 +26,8 @@ var (
 
 	// ErrSignVersion says that a request is signed in a way that is not known
 	// here.
-	ErrSignVersion = errors.New("Unsupported authentication protocol version") //nolint:staticcheck,revive // erchef's words, which clients look for
+	//lint:ignore ST1005 erchef's words, which clients look for
+	ErrSignVersion = errors.New("Unsupported authentication protocol version") //nolint:staticcheck,revive // as above
 
 	// ErrSignTime says that the time of a signature is not written as a time.
 	ErrSignTime = errors.New("bad header(s) 'X-Ops-Timestamp'")

@@ -37,20 +37,20 @@ func onServer(server *chef.Client, f chef.File) fileOn {
 // begin returns how reading the content went, if that is known. If it is not,
 // either somebody is reading it, and busy is closed when that is done, or the
 // caller has to read it now and to call end.
-func (f *FileChecks) begin(k fileOn) (err error, known bool, busy <-chan struct{}) { //nolint:revive // not an error of begin
+func (f *FileChecks) begin(k fileOn) (known bool, busy <-chan struct{}, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err, known = f.done[k]; known {
-		return err, true, nil
+		return true, nil, err
 	}
 	if ch := f.reading[k]; ch != nil {
-		return nil, false, ch
+		return false, ch, nil
 	}
 	if f.reading == nil {
 		f.reading, f.done = map[fileOn]chan struct{}{}, map[fileOn]error{}
 	}
 	f.reading[k] = make(chan struct{})
-	return nil, false, nil
+	return false, nil, nil
 }
 
 // end notes how reading the content went; not if it may go otherwise next time.
@@ -134,7 +134,7 @@ func (c *comparison) files(ctx context.Context, d Difference, src, held kinds.Ob
 func (c *comparison) file(ctx context.Context, server *chef.Client, f chef.File, wait bool) error {
 	k := onServer(server, f)
 	for {
-		err, known, busy := c.opts.Files.begin(k)
+		known, busy, err := c.opts.Files.begin(k)
 		switch {
 		case known:
 			return err

@@ -28,7 +28,6 @@ type shadow struct {
 	polledAt int               // when the last page of changes was asked for
 	replica  map[string]string // its objects after the last write
 	wrong    []string          // what should not have happened
-	requests int               // of the engine, to both
 
 	writing sync.Mutex // one write of the replica at a time
 }
