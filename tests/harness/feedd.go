@@ -22,6 +22,9 @@ type Feedd struct {
 	Config string // its chef-sync.rb
 	Dir    string
 
+	// Settings are the lines of Config without the role.
+	Settings string
+
 	process *process
 }
 
@@ -35,8 +38,7 @@ func NewFeedd(t testing.TB, m *Mirror, settings string) *Feedd {
 	}
 	port := FreePort(t)
 	d := &Feedd{URL: "http://" + loopback(port), Dir: dir, Config: filepath.Join(dir, "chef-sync.rb")}
-	text := fmt.Sprintf(`role :master
-ec_sync_server['database']      = '%s'
+	d.Settings = fmt.Sprintf(`ec_sync_server['database']      = '%s'
 ec_sync_server['port']          = %d
 ec_sync_server['allow']         = ['%s']
 ec_sync_server['dir']           = '%s'
@@ -44,7 +46,7 @@ ec_sync_server['log_directory'] = '%s'
 ec_sync_server['nginx_addon_dir'] = ''
 %s
 `, m.DSN, port, m.user, filepath.Join(dir, "data"), filepath.Join(dir, "log"), settings)
-	if err := os.WriteFile(d.Config, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(d.Config, []byte("role :master\n"+d.Settings), 0o600); err != nil {
 		t.Fatalf("harness: %v", err)
 	}
 	if out, err := exec.Command(BuildBinary(t, "./starter"), "--config", d.Config, "reconfigure").CombinedOutput(); err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +119,35 @@ func TestPrimaryTellsAtOnce(t *testing.T) {
 	f.Start(t)
 	d.equal("after the feed server was away")
 	d.is("feed", "updated_since")
+}
+
+// TestPrimaryAndReplica runs the feed server and the replicator in one process.
+func TestPrimaryAndReplica(t *testing.T) {
+	d, m, f := newFed(t, "")
+	defer mirror(t, m, false)()
+	f.Stop()
+	d.syncd.Stop()
+	text, err := os.ReadFile(d.syncd.Config)
+	if err == nil {
+		err = os.WriteFile(d.syncd.Config, []byte(string(text)+"role :master_and_replica\n"+f.Settings), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.syncd.Start(t)
+	d.write.Small()
+	d.start()
+	d.equal("after the bootstrap")
+	d.is("feed", "updated_since")
+	d.write.Role("late", "1")
+	d.equal("after one change")
+	if _, err := os.Stat(filepath.Join(f.Dir, "log", "ec-syncd.log")); err != nil {
+		t.Errorf("the feed server has no log of its own: %v", err)
+	}
+	d.syncd.Stop()
+	if !strings.Contains(d.syncd.Log(t), "ec-syncd ends") || f.Answers() {
+		t.Error("it did not end in good order")
+	}
 }
 
 // TestPrimaryStatuses asks a feed server that runs all that can be answered.
