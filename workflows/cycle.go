@@ -231,7 +231,8 @@ func (w *work) apply(ctx workflow.Context, b plan.Batch, got activities.FetchRes
 			in := activities.ApplyInput{Pair: w.run.in.Pair, Identities: w.ids, Batch: got.Batch}
 			verb := "write "
 			if b.Delete {
-				in.Deletes, verb = b.Refs(), "delete "
+				// An operator's word may have taken days: other servers may be there now.
+				in.Deletes, in.Identities, verb = b.Refs(), w.run.state.Identities, "delete "
 			}
 			actx := workflow.WithActivityOptions(ctx, batchOptions(verb+describe(b), got.Queue))
 			err := workflow.ExecuteActivity(actx, activities.NameApply, in).Get(ctx, &done)

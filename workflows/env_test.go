@@ -44,6 +44,7 @@ type world struct {
 	onApply func(ref object.Ref, try int) string
 	tries   map[object.Ref]int
 	applyOp func(in activities.ApplyInput) error
+	again   bool // what apply refuses is to be tried again at once
 }
 
 var pair = object.Pair{Replica: "sync", Source: "acme", Destination: "acme"}
@@ -262,7 +263,7 @@ func (w *world) refused(ref object.Ref, out *activities.ApplyResult) bool {
 	if reason == "" {
 		return false
 	}
-	out.Failed = append(out.Failed, replicate.Failure{Ref: ref, Reason: reason})
+	out.Failed = append(out.Failed, replicate.Failure{Ref: ref, Reason: reason, Again: w.again})
 	return true
 }
 

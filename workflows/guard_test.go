@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -161,5 +162,47 @@ func TestARetryNamesItsServers(t *testing.T) {
 	w.run(following(0), time.Minute)
 	if len(got) != 2 || got[1] != ids {
 		t.Errorf("applied to %v; want the retry to name the servers", got)
+	}
+}
+
+// Before a word comes that deletes may be made, days may pass, and the worker be
+// pointed at another replica: the deletes name the servers that they are about.
+func TestApprovedDeletesNameTheirServers(t *testing.T) {
+	w := newWorld(t)
+	ids := object.Identities{Replica: object.Identity{URL: "https://replica", OrgGUID: "1"}}
+	for i := range 40 {
+		w.change(object.ActionDelete, fmt.Sprintf("/roles/r%02d", i))
+	}
+	w.onPoll = func(in activities.PollInput) (*activities.PollResult, error) {
+		if in.Cursor == cursor(0) {
+			return &activities.PollResult{
+				Changes: w.feed, Cursor: cursor(40), Identities: ids, Deletes: map[object.Kind]int{object.KindRole: 40},
+			}, nil
+		}
+		return nil, nil
+	}
+	var got []object.Identities
+	w.applyOp = func(in activities.ApplyInput) error { got = append(got, in.Identities); return nil }
+	w.signal(72*time.Hour, workflows.SignalApproveDeletes)
+	w.run(following(0), 73*time.Hour)
+	if len(got) == 0 || slices.ContainsFunc(got, func(one object.Identities) bool { return one != ids }) {
+		t.Errorf("deleted on %v; want on %v and no other", got, ids)
+	}
+}
+
+// An object that has to be made anew time and again is tried ever more rarely.
+func TestMakingAnewForEverBacksOff(t *testing.T) {
+	w := newWorld(t)
+	w.again = true
+	w.change(object.ActionUpdate, "/roles/r")
+	w.onApply = func(_ object.Ref, try int) string {
+		if try > 100 { // a loop without an end would take this test along
+			return ""
+		}
+		return "deleted on the replica, to be made anew"
+	}
+	w.run(following(0), time.Hour)
+	if n := w.tries[object.MustRef("/roles/r")]; n < 4 || n > 15 {
+		t.Errorf("tried %d times in an hour; want a few at once and then ever fewer", n)
 	}
 }

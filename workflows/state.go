@@ -105,6 +105,7 @@ func (s *State) comparing() bool { return s.Survey != nil || s.Cursor.IsZero() }
 // unsynced will be met again there.
 func (s *State) restart(reason string) {
 	s.Cursor, s.Survey, s.Identities = object.Cursor{}, nil, object.Identities{}
+	s.CaughtUp = false
 	s.Unsynced, s.CompareAt = nil, time.Time{}
 	s.Left, s.Dropped, s.ResetReason = nil, 0, reason
 }

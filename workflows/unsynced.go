@@ -88,7 +88,9 @@ func (s *State) repark(due []Unsynced, t activities.Trouble, now time.Time, o Op
 
 // park puts an object on the list of unsynced objects, or notes another failure
 // of one that is there. The first failure since an object changed is tried
-// again soon, later ones ever more rarely, unless u names the time.
+// again soon, later ones ever more rarely. The time that u names counts for the
+// first few: an object that is made anew again and again, because the replica
+// shows another than was written, would keep both servers busy.
 func (s *State) park(u Unsynced, now time.Time, o Options) {
 	i, known := s.find(u.Ref)
 	u.FirstSeen, u.LastSeen, u.Attempts = now, now, 1
@@ -102,7 +104,7 @@ func (s *State) park(u Unsynced, now time.Time, o Options) {
 			u.Attempts = old.Attempts + 1
 		}
 	}
-	if u.NextTry.IsZero() {
+	if u.NextTry.IsZero() || u.Attempts > atOnce {
 		u.NextTry = now.Add(backoff(u.Attempts, o.RetryFirst, o.RetryMost))
 	}
 	u.Reason, u.Hint = fit(u.Reason), fit(u.Hint)
@@ -121,6 +123,9 @@ func (s *State) park(u Unsynced, now time.Time, o Options) {
 	}
 	s.Unsynced = slices.Insert(s.Unsynced, i, u)
 }
+
+// atOnce is how often in a row an object may name the time of its next try.
+const atOnce = 3
 
 // dropWrite takes any write off the list, and reports whether there was one.
 func (s *State) dropWrite() bool {
