@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/object"
 )
 
@@ -24,7 +25,8 @@ import (
 //	  pair replicates no clients               as it is
 //
 // The group admins never ends without a user, and where we are no direct member
-// of it, it keeps its groups: one of them may be why we may write.
+// of it, it keeps its groups: one of them may be why we may write. For the same
+// reason every group keeps the group through which we are in it.
 func (groups) Adapt(ctx context.Context, r *Replica, src, held Object) (Adapted, error) {
 	var from, have groupBody
 	if err := undocument(src, &from); err != nil {
@@ -43,6 +45,9 @@ func (groups) Adapt(ctx context.Context, r *Replica, src, held Object) (Adapted,
 	want := groupBody{Name: from.Name, Users: sorted(a.users()), Clients: sorted(a.clients()), Groups: sorted(a.groups())}
 	if from.Name == groupAdmins {
 		a.admins(&want)
+	}
+	if err := a.keepsSigner(ctx, &want); err != nil {
+		return Adapted{}, err
 	}
 	out := Adapted{Held: held.Digest, Left: sorted(a.lacks.left), Waits: sorted(a.lacks.waits)}
 	out.Want, err = document(src.Ref, want)
@@ -90,6 +95,25 @@ func (a *groupAdapter) groups() []string {
 		known[n] = has(n)
 	}
 	return a.lacks.present(object.KindGroup, a.from.Groups, known)
+}
+
+// keepsSigner keeps the groups through which we are in this one.
+func (a *groupAdapter) keepsSigner(ctx context.Context, want *groupBody) error {
+	c := a.r.Client
+	if slices.Contains(want.Users, c.User()) || slices.Contains(want.Clients, c.User()) {
+		return nil
+	}
+	for _, name := range without(a.have.Groups, func(n string) bool { return slices.Contains(want.Groups, n) }) {
+		holds, err := holdsSigner(ctx, c, chef.Group{Groups: []string{name}}, map[string]bool{})
+		if err != nil {
+			return err
+		}
+		if holds {
+			want.Groups = sorted(append(want.Groups, name))
+			a.lacks.say("the group " + want.Name + " keeps the group " + name + " on the replica: " + c.User() + " is in it")
+		}
+	}
+	return nil
 }
 
 // admins keeps somebody in the group admins.

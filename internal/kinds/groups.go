@@ -157,8 +157,31 @@ func missed(want, have chef.Group) string {
 	return strings.Join(words, ", ")
 }
 
+// holdsSigner reports whether whom we sign as is in a group, or in one that is in
+// it: the right to write may come from there. What comes from a group of every
+// organization stays with that.
+func holdsSigner(ctx context.Context, c *chef.Client, g chef.Group, seen map[string]bool) (bool, error) {
+	if slices.Contains(g.Users, c.User()) || slices.Contains(g.Clients, c.User()) {
+		return true, nil
+	}
+	for _, name := range without(g.Groups, isOwnGroup) {
+		if seen[name] || slices.Contains(defaultGroups, name) {
+			continue
+		}
+		seen[name] = true
+		nested, err := c.GetGroup(ctx, name)
+		if err != nil && !chef.IsNotFound(err) {
+			return false, err
+		}
+		if yes, err := holdsSigner(ctx, c, nested, seen); yes || err != nil {
+			return yes, err
+		}
+	}
+	return false, nil
+}
+
 // Delete never deletes a group of every organization, nor one that holds whom we
-// sign as: the right to write may come from it.
+// sign as, see [holdsSigner].
 func (groups) Delete(ctx context.Context, c *chef.Client, ref object.Ref) error {
 	if slices.Contains(defaultGroups, ref.Name) || isOwnGroup(ref.Name) {
 		return fmt.Errorf("delete %s: %w", ref, ErrNeeded)
@@ -167,7 +190,11 @@ func (groups) Delete(ctx context.Context, c *chef.Client, ref object.Ref) error 
 	if err != nil {
 		return err
 	}
-	if slices.Contains(g.Users, c.User()) || slices.Contains(g.Clients, c.User()) {
+	holds, err := holdsSigner(ctx, c, g, map[string]bool{ref.Name: true})
+	if err != nil {
+		return err
+	}
+	if holds {
 		return fmt.Errorf("delete %s: %w: it holds %s, whom chef-sync signs as", ref, chef.ErrInvalid, c.User())
 	}
 	return c.DeleteGroup(ctx, ref.Name)

@@ -106,6 +106,37 @@ func TestAdminsKeepTheGroupOfThePair(t *testing.T) {
 	r.mayAdminister()
 }
 
+// The pair is an admin of the replica through a group in a group in admins. No
+// link of that chain may be taken away, whatever the primary does.
+func TestGroupsKeepTheChainOfThePair(t *testing.T) {
+	t.Parallel()
+	r := pairOf(t, object.KindGroup)
+	r.members(r.root.replica, chef.Group{Name: "inner", Users: []string{r.user()}})
+	r.members(r.root.replica, chef.Group{Name: "ops"})
+	r.members(r.root.replica, chef.Group{Name: "team", Groups: []string{"inner", "ops"}})
+	r.members(r.root.replica, chef.Group{Name: "admins", Users: []string{"pivotal", "alice"}, Groups: []string{"team"}})
+	r.mayAdminister()
+	r.members(r.root.primary, chef.Group{Name: "team", Users: []string{"bob"}})
+	r.members(r.root.primary, chef.Group{Name: "admins", Users: []string{"pivotal", "alice"}, Groups: []string{"team"}})
+	r.copied("/groups/team", "the group team keeps the group inner on the replica: "+r.user()+" is in it")
+	r.wantMembers("team", chef.Group{Users: []string{"bob"}, Groups: []string{"inner"}})
+	r.copied("/groups/admins")
+	r.mayAdminister()
+
+	h := kinds.For(object.KindGroup)
+	for _, name := range []string{"team", "inner"} {
+		if err := h.Delete(t.Context(), r.replica.Client, object.NewRef(object.KindGroup, name)); chef.Classify(err) != chef.ClassObject {
+			t.Errorf("Delete of %s = %v; want an error of the object", name, err)
+		}
+	}
+	r.mayAdminister()
+
+	// A group that holds all admins is none of that chain: they stay admins.
+	r.members(r.root.replica, chef.Group{Name: "everyone", Groups: []string{"admins", "everyone"}})
+	r.must(h.Delete(t.Context(), r.replica.Client, object.MustRef("/groups/everyone")))
+	r.mayAdminister()
+}
+
 // Members are in the group users through hidden groups, which each server names
 // after its own ids.
 func TestUsersKeepsTheHiddenGroups(t *testing.T) {
