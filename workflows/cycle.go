@@ -291,6 +291,9 @@ func (w *work) record(b plan.Batch, got activities.FetchResult, done activities.
 	}
 	for _, ref := range got.Gone {
 		bad[ref] = true
+		if n := got.Along[ref]; n > 0 {
+			w.along[ref] = max(w.along[ref], n)
+		}
 		w.gone = append(w.gone, object.Change{Action: object.ActionDelete, Ref: ref})
 	}
 	for _, c := range b.Changes {

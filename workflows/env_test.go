@@ -39,12 +39,14 @@ type world struct {
 	pageLimit int
 	totals    map[object.Kind]int
 
-	onPoll  func(in activities.PollInput) (*activities.PollResult, error)
-	onFetch func(c object.Change) string
-	onApply func(ref object.Ref, try int) string
-	tries   map[object.Ref]int
-	applyOp func(in activities.ApplyInput) error
-	again   bool // what apply refuses is to be tried again at once
+	onPoll    func(in activities.PollInput) (*activities.PollResult, error)
+	onFetch   func(c object.Change) string
+	onApply   func(ref object.Ref, try int) string
+	tries     map[object.Ref]int
+	applyOp   func(in activities.ApplyInput) error
+	goneAlong map[object.Ref]int // what goes with objects that are gone
+
+	again bool // what apply refuses is to be tried again at once
 }
 
 var pair = object.Pair{Replica: "sync", Source: "acme", Destination: "acme"}
@@ -214,6 +216,7 @@ func (w *world) fetch(_ context.Context, in activities.FetchInput) (activities.F
 			out.Failed = append(out.Failed, replicate.Failure{Ref: c.Ref, Reason: reason})
 		case !w.holds[c.Ref] && len(w.feed) > 0:
 			out.Gone = append(out.Gone, c.Ref)
+			out.Along = w.goneAlong
 		default:
 			keep = append(keep, c)
 		}

@@ -112,8 +112,19 @@ func (w *work) weight() map[object.Kind]int {
 			}
 		}
 	}
-	for _, c := range w.gone { // an approval cannot have known of these
+	// An approval cannot have known of what turned out to be gone. What goes with
+	// that is perhaps named, too.
+	named := map[object.Ref]int{}
+	for _, c := range w.gone {
 		deletes[c.Ref.Kind]++
+		if parent, ok := c.Ref.Parent(); ok {
+			named[parent]++
+		}
+	}
+	for _, c := range w.gone {
+		if child, ok := c.Ref.Kind.Contains(); ok {
+			deletes[child] += max(w.along[c.Ref]-named[c.Ref], 0)
+		}
 	}
 	return deletes
 }

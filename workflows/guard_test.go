@@ -206,3 +206,26 @@ func TestMakingAnewForEverBacksOff(t *testing.T) {
 		t.Errorf("tried %d times in an hour; want a few at once and then ever fewer", n)
 	}
 }
+
+// A data bag that turns out to be gone takes its items along, whether or not the
+// page names them.
+func TestContentsOfWhatIsGoneCount(t *testing.T) {
+	for _, c := range []struct {
+		items, named int
+		halts        bool
+	}{{40, 0, true}, {15, 0, false}, {15, 15, false}, {0, 30, true}} {
+		w := newWorld(t)
+		w.goneAlong = map[object.Ref]int{object.MustRef("/data/bag"): c.items}
+		w.feed = []object.Change{{ID: 1, Action: object.ActionUpdate, Ref: object.MustRef("/data/bag")}}
+		for i := range c.named {
+			w.feed = append(w.feed, object.Change{ID: int64(i + 2), Action: object.ActionUpdate, Ref: object.MustRef(fmt.Sprintf("/data/bag/i%02d", i))})
+		}
+		want := workflows.ModeFollowing
+		if c.halts {
+			want = workflows.ModeHalted
+		}
+		if got := w.run(following(0), time.Hour); got.Mode != want {
+			t.Errorf("%+v: %s; want %s", c, got.Mode, want)
+		}
+	}
+}

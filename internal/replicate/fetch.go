@@ -26,6 +26,10 @@ type Fetched struct {
 	// their kind says.
 	Gone []object.Ref `json:"gone,omitempty"`
 
+	// Along counts what the replica deletes together with each of Gone that holds
+	// others: items, revisions, pointers.
+	Along map[object.Ref]int `json:"along,omitempty"`
+
 	// Touched are objects that go for a moment while Apply makes anew what they
 	// point at, and may stay away if it is interrupted: they are to be taken again.
 	Touched []object.Ref `json:"touched,omitempty"`
@@ -267,6 +271,27 @@ func (f *fetch) gone(ctx context.Context) error {
 		f.out.Gone = append(f.out.Gone, ref)
 	}
 	slices.SortFunc(f.out.Gone, object.Ref.Compare)
+	return f.along(ctx)
+}
+
+// along counts what goes with the objects that are gone.
+func (f *fetch) along(ctx context.Context) error {
+	for _, ref := range f.out.Gone {
+		holds, ok := handler(ref).(kinds.Container)
+		if !ok {
+			continue
+		}
+		refs, err := holds.Contents(ctx, f.e.Replica, ref)
+		if err != nil && chef.Classify(err) != chef.ClassObject { // or else its delete will say so
+			return onSide("replica", err)
+		}
+		if len(refs) > 0 && f.out.Along == nil {
+			f.out.Along = map[object.Ref]int{}
+		}
+		if len(refs) > 0 {
+			f.out.Along[ref] = len(refs)
+		}
+	}
 	return nil
 }
 

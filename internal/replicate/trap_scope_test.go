@@ -152,3 +152,17 @@ func TestTrapRecreateSparesPointersOfTheReplica(t *testing.T) {
 		}
 	}
 }
+
+// What turns out to be gone from the primary says how much goes with it.
+func TestTrapGoneCountsItsContents(t *testing.T) {
+	r := newRig(t)
+	r.write.Role("any", "1")
+	there := r.onReplica()
+	for _, id := range []string{"a", "b", "c"} {
+		there.Item("old", id, "1")
+	}
+	got, err := r.Fetch(t.Context(), update("/data/old", "/roles/none"), quiet)
+	if err != nil || len(got.Gone) != 2 || got.Along[object.MustRef("/data/old")] != 3 || len(got.Along) != 1 {
+		t.Errorf("%+v, %v; want two gone, and three items with them", got, err)
+	}
+}
