@@ -25,8 +25,10 @@ func TestFeedConforms(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a PostgreSQL")
 	}
+	t.Parallel()
 	for _, capture := range []changelog.Capture{changelog.Snapshot, changelog.Triggers} {
 		t.Run(string(capture), func(t *testing.T) {
+			t.Parallel()
 			feedtest.Run(t, func(t *testing.T) feedtest.Harness { return newHarness(t, capture) })
 		})
 	}
@@ -98,11 +100,12 @@ func (s settled) settle(ctx context.Context) error {
 		return err
 	}
 	for since := time.Now(); ; {
+		asked := time.Now()
 		st, err := s.log.Status(ctx)
 		if err != nil {
 			return err
 		}
-		if st.Writes && time.Now().Add(-st.Lag).After(since) {
+		if st.Writes && asked.Add(-st.Lag).After(since) {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
