@@ -108,6 +108,9 @@ var matrixWays = []struct {
 // in the second.
 const recreated = 2
 
+// nested is how many groups of the page name others of it.
+const nested = 1
+
 // TestFailureMatrix breaks every write of a page that makes all writes there are,
 // in every way, for a moment or for longer than the client tries. In the end the
 // servers are equal, as their insides say, and nothing was written more often than
@@ -117,7 +120,9 @@ const recreated = 2
 // CHEF_SYNC_MATRIX=all has all combinations.
 func TestFailureMatrix(t *testing.T) {
 	m := newMatrixWorld(t)
-	if n := m.cycle(m.page); n != recreated {
+	// A group may be read before the one that it names was made beside it, and is
+	// then written once more.
+	if n := m.cycle(m.page); n < recreated || n > recreated+nested {
 		t.Errorf("without faults: %d repetitions", n)
 	}
 	clean := m.wire.taken()
