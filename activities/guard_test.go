@@ -71,12 +71,12 @@ func TestDeletedPoliciesCountWithWhatGoesWithThem(t *testing.T) {
 // witness is a feed that asks what the comparison saw.
 type witness struct {
 	feed.Feed
-	saw []object.Ref
+	saw, gone []object.Ref
 }
 
-func (w *witness) Saw(_ context.Context, c object.Cursor, refs []object.Ref) (object.Cursor, error) {
+func (w *witness) Saw(_ context.Context, c object.Cursor, refs []object.Ref) (object.Cursor, []object.Ref, error) {
 	w.saw = refs
-	return object.Cursor{Feed: c.Feed, Position: c.Position + "+seen"}, nil
+	return object.Cursor{Feed: c.Feed, Position: c.Position + "+seen"}, w.gone, nil
 }
 
 func TestSurveyTellsTheFeedWhatItSaw(t *testing.T) {
@@ -84,8 +84,13 @@ func TestSurveyTellsTheFeedWhatItSaw(t *testing.T) {
 	b.write.Role("r", "1")
 	w := &witness{Feed: b.conn.Feed}
 	b.conn.Feed = w
+	b.write.Role("blinked", "1")
+	w.gone = []object.Ref{object.MustRef("/roles/blinked")}
 	got := b.page(PollInput{})
-	if len(w.saw) != 1 || w.saw[0] != object.MustRef("/roles/r") || got.Cursor.Position != "head+seen" {
+	if len(got.Changes) != 1 || got.Changes[0].Ref != object.MustRef("/roles/r") {
+		t.Errorf("the pair is to copy %v, and one of them is gone", got.Changes)
+	}
+	if len(w.saw) != 2 || got.Cursor.Position != "head+seen" {
 		t.Errorf("the feed was told of %v, and the pair follows from %v", w.saw, got.Cursor)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,9 +69,11 @@ func (p *poll) beginSurvey(ctx context.Context, c *Connection) (*SurveyPlace, er
 	}
 	changes := s.Writes
 	if w, ok := c.Feed.(feed.Witness); ok {
-		if head, err = w.Saw(ctx, head, refsOf(changes)); err != nil {
+		var gone []object.Ref
+		if head, gone, err = w.Saw(ctx, head, refsOf(changes)); err != nil {
 			return nil, err
 		}
+		changes = without(changes, gone)
 	}
 	place := &SurveyPlace{ID: rand.Text(), Head: head, Totals: s.Totals}
 	if c.DeleteExtras {
@@ -96,6 +99,18 @@ func refsOf(changes []object.Change) []object.Ref {
 		out[i] = c.Ref
 	}
 	return out
+}
+
+// without leaves out the changes of objects that are gone.
+func without(changes []object.Change, gone []object.Ref) []object.Change {
+	if len(gone) == 0 {
+		return changes
+	}
+	out := make(map[object.Ref]bool, len(gone))
+	for _, ref := range gone {
+		out[ref] = true
+	}
+	return slices.DeleteFunc(changes, func(c object.Change) bool { return out[c.Ref] })
 }
 
 func surveyOwner(p object.Pair) string { return "survey/" + p.Replica + "/" + p.Destination }

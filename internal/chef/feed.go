@@ -17,6 +17,7 @@ const (
 	headerFeedOrgGUID = "X-Chef-Sync-Org-Guid"
 	headerFeedEpoch   = "X-Chef-Sync-Epoch"
 	headerFeedHead    = "X-Chef-Sync-Head"
+	headerFeedFresh   = "X-Chef-Sync-Fresh"
 )
 
 // A FeedEntry says that an object changed.
@@ -40,6 +41,10 @@ type UpdatedSince struct {
 	// Head is the ID of the last change that the server knows of, if HasHead.
 	Head    int64
 	HasHead bool
+
+	// CanBeFresh says that the server knows [UpdatedSinceOptions.Fresh]: it may
+	// hear of a change some time after it was made.
+	CanBeFresh bool
 }
 
 // UpdatedSinceOptions are for [Client.UpdatedSince]; the zero value asks as any
@@ -54,6 +59,9 @@ type UpdatedSinceOptions struct {
 	// comes on top of [Options.Timeout], and a request that waits takes none of
 	// the [Options.Parallel] slots.
 	Wait time.Duration
+
+	// Fresh asks for an answer with all changes that were made before the request.
+	Fresh bool
 }
 
 // UpdatedSince reads what changed after the change number seq; 0 means from the
@@ -74,6 +82,9 @@ func (c *Client) UpdatedSince(ctx context.Context, seq int64, o UpdatedSinceOpti
 		r.query.Set("wait", strconv.Itoa(seconds))
 		r.wait = o.Wait
 	}
+	if o.Fresh {
+		r.query.Set("fresh", "1")
+	}
 	answer, err := c.do(ctx, r)
 	if err != nil {
 		return nil, feedError(err)
@@ -82,6 +93,8 @@ func (c *Client) UpdatedSince(ctx context.Context, seq int64, o UpdatedSinceOpti
 		Changes: []FeedEntry{},
 		OrgGUID: answer.Header.Get(headerFeedOrgGUID),
 		Epoch:   answer.Header.Get(headerFeedEpoch),
+
+		CanBeFresh: answer.Header.Get(headerFeedFresh) != "",
 	}
 	if head, err := strconv.ParseInt(answer.Header.Get(headerFeedHead), 10, 64); err == nil {
 		out.Head, out.HasHead = head, true

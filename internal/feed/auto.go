@@ -61,7 +61,7 @@ func (f *Auto) Next(ctx context.Context, cursor object.Cursor, o NextOptions) (P
 }
 
 // Saw tells the feed of the cursor what a follower listed. See [Witness].
-func (f *Auto) Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (object.Cursor, error) {
+func (f *Auto) Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (next object.Cursor, gone []object.Ref, err error) {
 	of := f.Sequence
 	if c.Feed == f.Listing.Name() {
 		of = f.Listing
@@ -69,7 +69,7 @@ func (f *Auto) Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (obj
 	if w, ok := of.(Witness); ok {
 		return w.Saw(ctx, c, refs)
 	}
-	return c, nil
+	return c, nil, nil
 }
 
 func (f *Auto) deny() {

@@ -161,7 +161,7 @@ func TestAutoSawWithoutAWitness(t *testing.T) {
 	r := newAutoRig(t)
 	for _, name := range []string{feed.NameListing, feed.NameUpdatedSince} {
 		c := object.Cursor{Feed: name, Position: "1"}
-		if got, err := r.Saw(t.Context(), c, []object.Ref{object.MustRef("/roles/r")}); got != c || err != nil {
+		if got, _, err := r.Saw(t.Context(), c, []object.Ref{object.MustRef("/roles/r")}); got != c || err != nil {
 			t.Errorf("Saw(%s) = %s, %v; want it back", c, got, err)
 		}
 	}

@@ -55,8 +55,10 @@ type Feed interface {
 // deleted before it looked again, it knows nothing unless it is told.
 type Witness interface {
 	// Saw returns the cursor to follow from for a follower that listed refs after
-	// Head returned c. It may be repeated. Returns [ErrCursorLost] like Next.
-	Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (object.Cursor, error)
+	// Head returned c, and those of refs that are gone by now, of whose delete it
+	// will say nothing: they are not to be copied. It may be repeated. Returns
+	// [ErrCursorLost] like Next.
+	Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (next object.Cursor, gone []object.Ref, err error)
 }
 
 // NextOptions modifies [Feed.Next].

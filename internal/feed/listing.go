@@ -88,21 +88,21 @@ func (f *Listing) Head(ctx context.Context) (object.Cursor, error) {
 
 // Saw adds what a follower listed to what is taken to be there, so that its
 // delete will be seen. See [Witness].
-func (f *Listing) Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (object.Cursor, error) {
+func (f *Listing) Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (next object.Cursor, gone []object.Ref, err error) {
 	id, target, err := f.position(c)
 	if err != nil {
-		return object.Cursor{}, err
+		return object.Cursor{}, nil, err
 	}
 	if target != "" {
-		return object.Cursor{}, lost(c, "it is no head")
+		return object.Cursor{}, nil, lost(c, "it is no head")
 	}
 	scope, err := f.Scope.scope(ctx)
 	if err != nil {
-		return object.Cursor{}, err
+		return object.Cursor{}, nil, err
 	}
 	s, err := f.load(ctx, c, id, scope)
 	if err != nil {
-		return object.Cursor{}, err
+		return object.Cursor{}, nil, err
 	}
 	t := maps.Clone(s)
 	for _, ref := range refs {
@@ -111,9 +111,9 @@ func (f *Listing) Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (
 		}
 	}
 	if id, err = f.save(ctx, t); err != nil {
-		return object.Cursor{}, err
+		return object.Cursor{}, nil, err
 	}
-	return object.Cursor{Feed: NameListing, Position: id}, nil
+	return object.Cursor{Feed: NameListing, Position: id}, nil, nil
 }
 
 // Next lists the organization and returns the difference. See [Feed.Next].

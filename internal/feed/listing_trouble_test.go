@@ -59,7 +59,7 @@ func TestListingWithoutItsList(t *testing.T) {
 	}
 	r.wantLost(r.cursor)
 	r.wantLost(from)
-	if _, err := r.Saw(t.Context(), from, nil); !errors.Is(err, feed.ErrCursorLost) {
+	if _, _, err := r.Saw(t.Context(), from, nil); !errors.Is(err, feed.ErrCursorLost) {
 		t.Errorf("Saw = %v; want ErrCursorLost", err)
 	}
 }
@@ -199,7 +199,7 @@ func TestListingStorePutsNothingWhenItFails(t *testing.T) {
 	if c, err := r.Head(ctx); err == nil || !c.IsZero() {
 		t.Errorf("Head = %s, %v; want an error and no cursor", c, err)
 	}
-	if c, err := r.Saw(ctx, r.cursor, nil); chef.Classify(err) != chef.ClassRetry || !c.IsZero() {
+	if c, _, err := r.Saw(ctx, r.cursor, nil); chef.Classify(err) != chef.ClassRetry || !c.IsZero() {
 		t.Errorf("Saw = %s, %v; want an error that passes and no cursor", c, err)
 	}
 }

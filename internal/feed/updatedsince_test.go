@@ -46,8 +46,13 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // scripted returns a feed that is answered by s.
 func scripted(t *testing.T, s *script) *feed.UpdatedSince {
 	t.Helper()
+	return scriptedFor(t, s.ServeHTTP)
+}
+
+func scriptedFor(t *testing.T, serve http.HandlerFunc) *feed.UpdatedSince {
+	t.Helper()
 	chefServer := feedtest.Server(t, chefserver.Options{}) // for its key
-	server := httptest.NewServer(s)
+	server := httptest.NewServer(serve)
 	t.Cleanup(server.Close)
 	return &feed.UpdatedSince{Primary: harness.NewClient(t, server.URL, harness.Organization, harness.SyncUser, chefServer.KeyFile)}
 }

@@ -13,6 +13,9 @@
 //	limit=N                at most N entries; N >= 1
 //	wait=S                 hold the answer up to S seconds (60 at most) while
 //	                       there is nothing to tell
+//	fresh=1                answer with all that was committed before the request:
+//	                       a capture by snapshots is behind, mostly by a second
+//	X-Chef-Sync-Fresh: 1   says that the server knows fresh
 //
 // Requests are signed as those to a Chef server are, by a user that the server
 // allows and the organization has. An [Authenticator] tells who it is: [Validator]

@@ -28,6 +28,8 @@ type fakeLog struct {
 	page  changelog.Page
 	err   error
 	grown chan struct{}
+
+	refreshed int // calls of Refresh
 }
 
 func newFakeLog() *fakeLog {
@@ -84,6 +86,13 @@ func (f *fakeLog) Wait(ctx context.Context, _ string, seq int64) error {
 			return ctx.Err()
 		}
 	}
+}
+
+func (f *fakeLog) Refresh(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refreshed++
+	return f.err
 }
 
 func (f *fakeLog) Status(context.Context) (changelog.Status, error) {

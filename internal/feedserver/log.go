@@ -11,5 +11,6 @@ import (
 type Log interface {
 	Page(ctx context.Context, org string, seq int64, limit int) (changelog.Page, error)
 	Wait(ctx context.Context, org string, seq int64) error
+	Refresh(ctx context.Context) error
 	Status(ctx context.Context) (changelog.Status, error)
 }

@@ -98,6 +98,15 @@ func (o *Opened) Wait(ctx context.Context, org string, seq int64) error {
 	return log.Wait(ctx, org, seq)
 }
 
+// Refresh implements [Log].
+func (o *Opened) Refresh(ctx context.Context) error {
+	log, err := o.get()
+	if err != nil {
+		return err
+	}
+	return log.Refresh(ctx)
+}
+
 // Status implements [Log].
 func (o *Opened) Status(ctx context.Context) (changelog.Status, error) {
 	log, err := o.get()

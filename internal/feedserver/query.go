@@ -15,6 +15,7 @@ type query struct {
 	seq   int64
 	limit int // 0: all
 	wait  time.Duration
+	fresh bool // answer only when the log has all that was there before
 }
 
 // readQuery reads the parameters. Those that it does not know are for others.
@@ -42,5 +43,6 @@ func readQuery(raw string) (query, *answer) {
 			q.wait = time.Duration(seconds) * time.Second
 		}
 	}
+	q.fresh = values.Get("fresh") == "1"
 	return q, nil
 }

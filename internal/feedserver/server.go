@@ -190,6 +190,11 @@ func (s *Server) authenticate(ctx context.Context, r *Request) (Requestor, *answ
 
 // page answers what is after the cursor, and waits for it if that is wanted.
 func (s *Server) page(ctx context.Context, org, user string, q query) *answer {
+	if q.fresh {
+		if err := s.opts.Log.Refresh(ctx); err != nil {
+			return s.pageFailed(ctx, org, err)
+		}
+	}
 	hold, done := s.mayWait(ctx, q.wait)
 	defer done()
 	for woken := false; ; woken = true {

@@ -252,9 +252,6 @@ func writesBetweenHeadAndList(k *kit) {
 	k.write.Role("role0", "2")
 	k.write.Role("new", "1")
 	k.do("delete", func(ctx context.Context) error { return k.Primary.Client.DeleteRole(ctx, "role1") })
-	if k.Blinks { // has it look here, or the follower knows more than it ever will
-		k.head()
-	}
 	k.do("copy", f.Copy)
 	k.do("delete", func(ctx context.Context) error { return k.Primary.Client.DeleteRole(ctx, "new") })
 	k.write.Role("role2", "2")

@@ -36,10 +36,6 @@ type Harness struct {
 	// its faults. The cases that are about doubtful answers are left out.
 	Faultless bool
 
-	// Blinks says that the feed's server looks at the organization now and then,
-	// so that it says nothing of what comes and goes between two looks.
-	Blinks bool
-
 	// Forgetful says that the server cannot tell that it has forgotten deletes.
 	// Such a feed is not asked to survive it.
 	Forgetful bool

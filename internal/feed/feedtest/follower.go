@@ -41,7 +41,11 @@ func (f *Follower) Copy(ctx context.Context) (err error) {
 		return err
 	}
 	if w, ok := f.Feed.(feed.Witness); ok {
-		f.Cursor, err = w.Saw(ctx, f.Cursor, slices.Collect(maps.Keys(f.Held)))
+		var gone []object.Ref
+		f.Cursor, gone, err = w.Saw(ctx, f.Cursor, slices.Collect(maps.Keys(f.Held)))
+		for _, ref := range gone {
+			delete(f.Held, ref)
+		}
 	}
 	return err
 }

@@ -93,7 +93,9 @@ type Log struct {
 	pool    *pgxpool.Pool
 	o       Options
 	control bool // pg_control_system may be read
-	waiters waiters
+
+	refreshing sync.Mutex // one pass of Refresh at a time
+	waiters    waiters
 
 	mu  sync.Mutex
 	run running
