@@ -77,6 +77,9 @@ type PollResult struct {
 	// Reset says why everything has to be compared anew.
 	Reset string `json:"reset,omitempty"`
 
+	// CursorLost says that the feed cannot go on from the cursor asked with.
+	CursorLost bool `json:"cursor_lost,omitempty"`
+
 	// Trouble is what keeps the pair from going on.
 	Trouble *Trouble `json:"trouble,omitempty"`
 }

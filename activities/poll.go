@@ -157,7 +157,7 @@ func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error)
 	page, err := c.Feed.Next(ctx, p.in.Cursor, feed.NextOptions{Limit: p.set.PageLimit, Deep: p.in.Deep, Wait: wait})
 	p.held = wait > 0 && time.Since(asked) > wait/2 // a server that knows nothing of it answers at once
 	if errors.Is(err, feed.ErrCursorLost) {
-		return &PollResult{Reset: err.Error(), Identities: p.in.Identities}, nil
+		return &PollResult{Reset: err.Error(), CursorLost: true, Identities: p.in.Identities}, nil
 	}
 	if err != nil {
 		return nil, err

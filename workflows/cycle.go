@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -119,6 +120,7 @@ func (r *run) advance(page activities.PollResult) {
 		r.state.Extras = page.Extras
 	}
 	if was && !r.state.comparing() {
+		r.state.Cursor, r.state.Resume = cmp.Or(r.state.Resume, r.state.Cursor), object.Cursor{}
 		r.state.Counters.Surveys++
 		r.state.ResetReason = ""
 	}

@@ -73,3 +73,30 @@ func TestOnceComparesAgainBeforeItEnds(t *testing.T) {
 		t.Errorf("compared %d times, replica %v; want twice, and all of it copied", surveys, w.replica)
 	}
 }
+
+// A delete that the feed has not told yet when everything is compared anew is
+// found nowhere else: the comparison keeps what only the replica has. Only of a
+// cursor that is lost nothing more can be had.
+func TestWhatTheFeedHadToTellIsToldAfterAComparison(t *testing.T) {
+	old := object.MustRef("/roles/old")
+	ids := object.Identities{Primary: object.Identity{URL: "https://a"}, Replica: object.Identity{URL: "https://b"}}
+	for _, lost := range []bool{false, true} {
+		w := newWorld(t)
+		w.replica[old] = true
+		reset := false
+		w.onPoll = func(in activities.PollInput) (*activities.PollResult, error) {
+			if reset || in.Cursor.IsZero() {
+				return nil, nil
+			}
+			reset = true // with a delete after the cursor
+			w.feed = append(w.feed, object.Change{ID: 1, Action: object.ActionDelete, Ref: old})
+			return &activities.PollResult{Reset: "other objects are replicated", CursorLost: lost, Identities: ids}, nil
+		}
+		state := following(0)
+		state.Identities = ids
+		got := w.run(state, time.Hour)
+		if w.replica[old] != lost || got.Counters.Surveys != 1 || got.Cursor != cursor(1) {
+			t.Errorf("cursor lost %v: old is on the replica: %v; status %+v", lost, w.replica[old], got)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -24,6 +25,11 @@ type State struct {
 	// Cursor is the place in the feed up to which everything is on the replica,
 	// or in Unsynced. Zero before the first full comparison.
 	Cursor object.Cursor `json:"cursor"`
+
+	// Resume is the place from which to follow after the full comparison that is
+	// under way, if the feed had more to tell when it began: the deletes among that
+	// are found nowhere else. Zero: from the comparison's own.
+	Resume object.Cursor `json:"resume"`
 
 	// Survey is the place in a full comparison; nil if none is under way. With a
 	// zero Cursor and no Survey, the next poll begins one.
@@ -105,7 +111,7 @@ func (s *State) comparing() bool { return s.Survey != nil || s.Cursor.IsZero() }
 // unsynced will be met again there.
 func (s *State) restart(reason string) {
 	s.Cursor, s.Survey, s.Identities = object.Cursor{}, nil, object.Identities{}
-	s.CaughtUp = false
+	s.CaughtUp, s.Resume = false, object.Cursor{}
 	s.Unsynced, s.CompareAt = nil, time.Time{}
 	s.Left, s.Dropped, s.ResetReason = nil, 0, reason
 }
@@ -114,13 +120,13 @@ func (s *State) restart(reason string) {
 // are kept, to be made after the comparison: it would not find them, because it
 // keeps what only the replica has.
 func (s *State) compareAgain(reason string) {
-	ids := s.Identities
+	ids, resume := s.Identities, cmp.Or(s.Cursor, s.Resume)
 	deletes := slices.DeleteFunc(s.Unsynced, func(u Unsynced) bool { return !u.lasting() })
 	for i, u := range deletes {
 		deletes[i].Waits = u.Action == object.ActionDelete
 	}
 	s.restart(reason)
-	s.Identities, s.Unsynced = ids, deletes
+	s.Identities, s.Unsynced, s.Resume = ids, deletes, resume
 }
 
 // status is the answer of the status query.

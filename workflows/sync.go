@@ -136,7 +136,7 @@ func (r *run) turn(ctx workflow.Context) {
 			r.wait(ctx, r.opts.RetryFirst, "another trouble so soon")
 		}
 	case page.Reset != "":
-		r.reset(ctx, page.Reset, page.Identities)
+		r.reset(ctx, page.Reset, page.Identities, page.CursorLost)
 	default:
 		r.state.Deep = false
 		if r.state.TroubleCount == 0 {
@@ -154,8 +154,11 @@ func (r *run) turn(ctx workflow.Context) {
 const calm = 5 * time.Minute
 
 // reset begins a full comparison.
-func (r *run) reset(ctx workflow.Context, why string, ids object.Identities) {
+func (r *run) reset(ctx workflow.Context, why string, ids object.Identities, lost bool) {
 	r.log.Info("full comparison", "org", r.in.Pair.Destination, "why", why)
+	if lost {
+		r.state.Cursor, r.state.Resume = object.Cursor{}, object.Cursor{}
+	}
 	if ids != (object.Identities{}) && ids.SameServers(r.state.Identities) {
 		r.state.compareAgain(why)
 	} else {

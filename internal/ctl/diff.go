@@ -54,7 +54,7 @@ A GLOB is a path whose names may have * and ?; a shorter one covers all below it
 While the comparison runs, others may change the primary, and ec-syncd the
 replica: such changes show as differences. Look again, at those objects alone.
 
-The exit code is 0 if everything was compared and is equal, 1 if something
+The exit code is 0 if all that both servers can hold is equal, 1 if something
 differs, 2 if that could not be told: nothing is known to differ and something
 could not be read, a server does not answer, or the command line or the
 configuration is wrong.`,

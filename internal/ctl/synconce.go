@@ -36,7 +36,7 @@ If the pair halts because it would delete much, that is said at once, with the
 commands that decide; it goes on waiting until somebody does. Ctrl-C, and the end
 of --timeout, leave the pair at work; the same command joins it again.
 
-The exit code is 0 if everything was compared and is equal, 1 if something
+The exit code is 0 if all that both servers can hold is equal, 1 if something
 differs, 2 if that could not be told: the pair did not come to its end, Temporal
 or ec-syncd does not answer, or the command line or the configuration is wrong.`,
 		Flags:  []cli.Flag{timeoutFlag(), reportFlag(), settleFlag()},

@@ -45,7 +45,7 @@ replica under its right name cannot be brought back over Chef's API.
 
 Ctrl-C leaves the verification running; the same command joins it again.
 
-The exit code is 0 if everything was compared and is equal, 1 if something
+The exit code is 0 if all that both servers can hold is equal, 1 if something
 differs, 2 if that could not be told: something could not be read, Temporal or
 ec-syncd does not answer, or the command line or the configuration is wrong.`,
 		Flags: []cli.Flag{

@@ -76,7 +76,7 @@ type Lacking struct {
 
 // MostDifferences bounds Differences: a report is a result of a workflow, and a
 // pair with more of them needs a full comparison and not a list.
-const MostDifferences = 1000
+const MostDifferences = 500
 
 // Add takes a part of the comparison into the report; more counts differences
 // that it does not name.
