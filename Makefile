@@ -66,6 +66,7 @@ test: ## all tests; as root on Debian they install what they need
 .PHONY: bench
 bench: ## measure against a bare loop that makes the same calls
 	go test ./tests/bench -run '^$$' -bench . -benchtime 1x -timeout 60m
+	go test ./internal/feedserver/changelog -run '^$$' -bench . -timeout 30m
 
 .PHONY: record-history
 record-history: ## keep a history of the workflows for tests/replay: make record-history NAME=v1.2.3

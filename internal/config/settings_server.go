@@ -44,7 +44,7 @@ func feedServerRows() []row {
 			doc: "The Chef server's PostgreSQL database opscode_chef, 'postgres://user@host:5432/opscode_chef' or 'host=… user=… dbname=…'; unless set, as the Chef server on this host uses it."},
 		{path: s("database_password_file"), def: "", set: file(func(r *reader) *string { return &side(r).DatabasePasswordFile }),
 			doc: "A file that holds the password of the database's user and nothing else; none but its owner may read it."},
-		{path: s("interval"), def: "2s", set: duration(func(r *reader) *time.Duration { return &side(r).Interval }, 100*time.Millisecond, time.Hour),
+		{path: s("interval"), def: "200ms", set: duration(func(r *reader) *time.Duration { return &side(r).Interval }, 100*time.Millisecond, time.Hour),
 			doc: "How often the tables are looked at, or what triggers wrote down is put in order."},
 		{path: s("nginx_addon_dir"), def: "/var/opt/opscode/nginx/etc/addon.d", set: file(func(r *reader) *string { return &side(r).NginxAddonDir }),
 			doc: "Where reconfigure writes what tells the Chef server's nginx of the feed server; '' writes none."},

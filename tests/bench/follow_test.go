@@ -45,6 +45,8 @@ type follower struct {
 	*pair
 	primary, replica *harness.ChefServer
 	value            int // of the role that was written last
+
+	rows *harness.Mirror // the primary's, if it has a database
 }
 
 // newFollower copies everything first.
@@ -156,6 +158,11 @@ func (f *follower) single(i int) time.Duration {
 		f.t.Fatal(err)
 	}
 	start := time.Now()
+	if f.rows != nil {
+		if err := f.rows.Sync(ctx); err != nil {
+			f.t.Fatal(err)
+		}
+	}
 	_, err = f.replica.Client.UpdatedSince(ctx, seen.Head, chef.UpdatedSinceOptions{Wait: time.Minute})
 	took := time.Since(start)
 	if err != nil {
