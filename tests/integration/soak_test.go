@@ -61,7 +61,7 @@ func TestSoak(t *testing.T) {
 	d.disturb(ctx, rand.New(rand.NewPCG(seed+2, 0)), last/4) //nolint:gosec // nothing is secret here
 	t.Logf("%d changes, %d requests failed", <-changes, <-faults)
 
-	d.signal("start", nil)
+	d.resume()
 	if feed == "listing" { // it may miss what changed and changed back: see feed.Listing
 		d.settled(func(diff string) bool { return !strings.Contains(diff, "\n\tprimary") })
 		d.signal("forget_cursor", nil)
@@ -72,6 +72,17 @@ func TestSoak(t *testing.T) {
 			t.Errorf("%s: %d uploads of one file at once; want one after the other", side, n)
 		}
 	}
+}
+
+// resume starts the pair, again if a stop was on its way: of two signals that
+// wait for a worker side by side the stop counts.
+func (d *duo) resume() {
+	d.t.Helper()
+	harness.Until(d.t, "the pair runs", func() bool {
+		d.signal("start", nil)
+		nap(d.t.Context(), 500*time.Millisecond)
+		return d.syncd.Status(d.t)["state"] != "stopped"
+	}, func() string { return fmt.Sprint(d.syncd.Status(d.t)) })
 }
 
 // settled waits until both servers are equal, but for differences that do not
