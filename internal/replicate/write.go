@@ -150,8 +150,17 @@ func (a *apply) half(held kinds.Object) bool {
 	return slices.ContainsFunc(held.Files, func(f chef.File) bool { _, yes := a.lacked[f.Checksum]; return yes })
 }
 
-// adaptAndWrite makes the replica's object what the primary's is on the replica.
+// adaptAndWrite makes the replica's object what the primary's is on the replica. A
+// conflict says that it was made meanwhile: a group that names another makes it.
 func (a *apply) adaptAndWrite(ctx context.Context, src kinds.Object) (outcome, error) {
+	how, err := a.adaptOnce(ctx, src)
+	if chef.IsConflict(err) {
+		return a.adaptOnce(ctx, src)
+	}
+	return how, err
+}
+
+func (a *apply) adaptOnce(ctx context.Context, src kinds.Object) (outcome, error) {
 	held, absent, err := lookup(ctx, a.e.Replica, src.Ref)
 	if err != nil {
 		return nil, err
@@ -160,7 +169,6 @@ func (a *apply) adaptAndWrite(ctx context.Context, src kinds.Object) (outcome, e
 	if err != nil {
 		return nil, err
 	}
-	a.left.add(src.Ref, got.Left)
 	how := equal
 	switch {
 	case absent:
@@ -168,6 +176,10 @@ func (a *apply) adaptAndWrite(ctx context.Context, src kinds.Object) (outcome, e
 	case got.Want.Digest != got.Held:
 		how, err = a.update(ctx, got.Want, held)
 	}
+	if chef.IsConflict(err) {
+		return nil, err
+	}
+	a.left.add(src.Ref, got.Left)
 	if err == nil && len(got.Waits) > 0 { // or else nobody would come back to it
 		return nil, fmt.Errorf("put %s: %w: %s", src.Ref, kinds.ErrNotReady, kinds.FirstFew(got.Waits))
 	}
