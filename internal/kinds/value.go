@@ -19,8 +19,7 @@ type Viewer interface {
 // Value returns what the digest of an object is over, for people who want to see
 // where two objects differ: decoded JSON, in the types of [plan.DigestValue].
 // [plan.Fields] of the values of two objects of one ref are none if and only if
-// their digests are equal, except for a policy or policy group that is half made,
-// which is all that a digest says of one and no body does.
+// their digests are equal.
 //
 // Roles, environments and nodes have their defaults filled in and their run lists
 // spelled out. Cookbooks and artifacts are frozen?, metadata, and files: a map
