@@ -30,6 +30,10 @@ type PollInput struct {
 
 	// Deep asks the feed to look at contents too, if it does so only at times.
 	Deep bool `json:"deep,omitempty"`
+
+	// FromHead asks, with a zero Cursor and no Survey, for the feed's head instead
+	// of a full comparison: what both servers hold by then is not looked at.
+	FromHead bool `json:"from_head,omitempty"`
 }
 
 // PollResult is a page of changes, or a reason why there is none. A poll that
@@ -73,6 +77,10 @@ type PollResult struct {
 
 	// UpToDate says that nothing was new; only of a poll with Once.
 	UpToDate bool `json:"up_to_date,omitempty"`
+
+	// AtHead says that nothing was compared and Cursor is the feed's head; only of
+	// a poll with FromHead.
+	AtHead bool `json:"at_head,omitempty"`
 
 	// Reset says why everything has to be compared anew.
 	Reset string `json:"reset,omitempty"`

@@ -123,9 +123,12 @@ func (p *poll) once(ctx context.Context) (*PollResult, error) {
 		}
 	}
 	var out *PollResult
-	if p.in.Survey != nil || p.in.Cursor.IsZero() {
+	switch {
+	case p.in.Survey == nil && p.in.Cursor.IsZero() && p.in.FromHead:
+		out, err = atHead(ctx, c)
+	case p.in.Survey != nil || p.in.Cursor.IsZero():
 		out, err = p.surveyPage(ctx, c)
-	} else {
+	default:
 		out, err = p.feedPage(ctx, c)
 	}
 	if err != nil {

@@ -323,3 +323,16 @@ func TestPairNotConfigured(t *testing.T) {
 	_, err = b.poll(PollInput{Cursor: at("7")}, nil)
 	wantAgain(t, err, TypeWaiting, 2*time.Second)
 }
+
+// With FromHead nothing is listed on either side.
+func TestFromHead(t *testing.T) {
+	b := newBench(t)
+	b.write.Role("r", "1")
+	got := b.page(PollInput{FromHead: true})
+	if !got.AtHead || got.Cursor != at("head") || got.Survey != nil || len(got.Changes) != 0 || got.Identities != b.ids() {
+		t.Errorf("%+v; want the head and no change", got)
+	}
+	if got := b.page(PollInput{}); got.AtHead || len(got.Changes) == 0 {
+		t.Errorf("%+v; want a full comparison", got)
+	}
+}

@@ -57,6 +57,19 @@ func (p *poll) surveyPage(ctx context.Context, c *Connection) (*PollResult, erro
 	return out, nil
 }
 
+// atHead is the place from which a pair follows that compares nothing.
+func atHead(ctx context.Context, c *Connection) (*PollResult, error) {
+	ids, err := c.Engine.Identities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	head, err := c.Feed.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &PollResult{AtHead: true, Cursor: head, Identities: ids, DeleteLimit: c.DeleteLimit}, nil
+}
+
 // beginSurvey lists both sides and stores what has to be looked at.
 func (p *poll) beginSurvey(ctx context.Context, c *Connection) (*SurveyPlace, error) {
 	head, err := c.Feed.Head(ctx)

@@ -47,6 +47,7 @@ type world struct {
 	goneAlong map[object.Ref]int // what goes with objects that are gone
 
 	again bool // what apply refuses is to be tried again at once
+	half  bool // and may be half written
 }
 
 var pair = object.Pair{Replica: "sync", Source: "acme", Destination: "acme"}
@@ -93,12 +94,18 @@ func (w *world) signal(d time.Duration, name string) {
 // run runs a workflow until it is removed after d, and returns its last status.
 func (w *world) run(state workflows.State, d time.Duration) workflows.Status {
 	w.t.Helper()
+	return w.runWith(workflows.SyncInput{Pair: pair, State: state}, d)
+}
+
+// runWith is run with any input.
+func (w *world) runWith(in workflows.SyncInput, d time.Duration) workflows.Status {
+	w.t.Helper()
 	var last workflows.Status
 	w.at(d, func() {
 		last = w.status()
 		w.env.SignalWorkflow(workflows.SignalRemove, nil)
 	})
-	w.env.ExecuteWorkflow(workflows.Name, workflows.SyncInput{Pair: pair, State: state})
+	w.env.ExecuteWorkflow(workflows.Name, in)
 	if !w.env.IsWorkflowCompleted() || w.env.GetWorkflowError() != nil {
 		w.t.Fatalf("workflow: completed %t, error %v; log:\n%v", w.env.IsWorkflowCompleted(), w.env.GetWorkflowError(), w.log)
 	}
@@ -266,7 +273,7 @@ func (w *world) refused(ref object.Ref, out *activities.ApplyResult) bool {
 	if reason == "" {
 		return false
 	}
-	out.Failed = append(out.Failed, replicate.Failure{Ref: ref, Reason: reason, Again: w.again})
+	out.Failed = append(out.Failed, replicate.Failure{Ref: ref, Reason: reason, Again: w.again, Half: w.half})
 	return true
 }
 

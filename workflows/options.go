@@ -36,6 +36,12 @@ type Options struct {
 	// can still be queried then.
 	Once bool `json:"once,omitempty"`
 
+	// FromHead has a new pair follow from the feed's head, without the full
+	// comparison that a pair begins with otherwise. What differs by then stays so
+	// until it changes, or until everything is compared for another reason. Not
+	// with Once.
+	FromHead bool `json:"from_head,omitempty"`
+
 	// SearchAttributes says that the namespace has [SearchAttributes]. A
 	// workflow that set one which the namespace lacks would be stuck.
 	SearchAttributes bool `json:"search_attributes,omitempty"`

@@ -52,6 +52,9 @@ type State struct {
 	Trouble      *activities.Trouble `json:"trouble,omitempty"`
 	TroubleCount int                 `json:"trouble_count,omitempty"` // of applying, in a row
 
+	// FromHead says that the pair began at the feed's head and compared nothing.
+	FromHead bool `json:"from_head,omitempty"`
+
 	// ResetReason says why the full comparison under way was begun, LastReset
 	// when a feed or server last made us begin one.
 	ResetReason string    `json:"reset_reason,omitempty"`
@@ -107,6 +110,21 @@ func (s *State) mode() Mode {
 
 func (s *State) comparing() bool { return s.Survey != nil || s.Cursor.IsZero() }
 
+// fresh reports whether the pair has neither a place yet nor a reason to compare
+// everything.
+func (s *State) fresh() bool {
+	return s.comparing() && s.Survey == nil && !s.FromHead && s.Counters.Surveys == 0 && s.ResetReason == ""
+}
+
+// uncompared reports whether the two organizations were never compared.
+func (s *State) uncompared() bool { return s.FromHead && s.Counters.Surveys == 0 }
+
+// follow makes the pair follow from the feed's head.
+func (s *State) follow(page activities.PollResult, now time.Time) {
+	s.FromHead, s.Cursor, s.Identities = true, page.Cursor, page.Identities
+	s.Behind, s.DeleteLimit, s.LastSync = page.Behind, page.DeleteLimit, now
+}
+
 // restart makes the next poll begin a full comparison. Objects that are
 // unsynced will be met again there.
 func (s *State) restart(reason string) {
@@ -151,6 +169,13 @@ func (s *State) status(p object.Pair) Status {
 		out.Reason, out.Hint = s.Trouble.Message, s.Trouble.Hint
 	case ModeBootstrapping:
 		out.Reason = s.ResetReason
+	case ModeFollowing:
+		if s.uncompared() {
+			out.Reason = "bootstrap is false: it began with the changes that came next, and what differed before was not looked at"
+			if len(s.Unsynced) == 0 {
+				out.Hint = "chef-sync-ctl forget-cursor " + p.Destination
+			}
+		}
 	}
 	return out
 }

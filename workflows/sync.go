@@ -137,6 +137,9 @@ func (r *run) turn(ctx workflow.Context) {
 		}
 	case page.Reset != "":
 		r.reset(ctx, page.Reset, page.Identities, page.CursorLost)
+	case page.AtHead:
+		r.state.Trouble, r.state.TroubleCount = nil, 0
+		r.state.follow(page, r.now())
 	default:
 		r.state.Deep = false
 		if r.state.TroubleCount == 0 {
@@ -179,6 +182,7 @@ func (r *run) poll(ctx workflow.Context) (activities.PollResult, error) {
 	in := activities.PollInput{
 		Pair: r.in.Pair, Cursor: r.state.Cursor, Survey: r.state.Survey,
 		Identities: r.state.Identities, Deep: r.state.Deep, Once: r.opts.Once,
+		FromHead: r.fromHead(),
 	}
 	if r.state.Trouble != nil {
 		in.Trouble = r.state.Trouble.Key
@@ -199,10 +203,15 @@ func (r *run) poll(ctx workflow.Context) (activities.PollResult, error) {
 	return page, err
 }
 
+// fromHead reports whether the next poll begins at the feed's head.
+func (r *run) fromHead() bool { return r.opts.FromHead && !r.opts.Once && r.state.fresh() }
+
 func (r *run) pollSummary() string {
 	switch {
 	case r.state.Survey != nil:
 		return fmt.Sprintf("compare everything, %d of %d", r.state.Survey.Offset, r.state.Survey.Total)
+	case r.fromHead():
+		return "find the end of the feed"
 	case r.state.Cursor.IsZero():
 		return "list both organizations"
 	default:

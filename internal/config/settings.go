@@ -108,7 +108,7 @@ func pairRows() []row {
 		{path: p("organization"), def: nil, set: anyPairs,
 			doc: "Another name of organizations."},
 		{path: p("bootstrap"), def: true, set: flag(func(r *reader) *bool { return &r.cfg.Bootstrap }),
-			doc: "Whether a new pair starts with a full sync. With false it starts with the changes that come next."},
+			doc: "Whether a new pair begins with a full comparison. With false it begins with the changes that come next, and what differs by then stays so until forget-cursor. Read by sync-start; sync-once always compares."},
 	}
 }
 

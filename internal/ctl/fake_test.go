@@ -115,7 +115,11 @@ func (f *fake) SignalWithStart(ctx context.Context, s Start) error {
 	f.mu.Lock()
 	id := s.Pair.WorkflowID()
 	if f.running(id) == nil {
-		f.calls = append(f.calls, fmt.Sprintf("start %s %s search_attributes=%t", id, s.Pair, s.Options.SearchAttributes))
+		started := fmt.Sprintf("start %s %s search_attributes=%t", id, s.Pair, s.Options.SearchAttributes)
+		if s.Options.FromHead {
+			started += " from_head=true"
+		}
+		f.calls = append(f.calls, started)
 		w := &fakeWorkflow{Silent: f.Polled == nil, Status: workflows.Status{Pair: s.Pair, Mode: workflows.ModeBootstrapping}}
 		if s.Options.Once {
 			f.calls = append(f.calls, "once "+id)

@@ -16,8 +16,9 @@ func (a *App) startCommand() *cli.Command {
 		Usage:     "start a pair, or let a stopped one go on",
 		ArgsUsage: "ORG",
 		Description: `A pair that does not run is started: it compares everything once, writes what
-differs, and then follows the primary's changes. A pair that was stopped goes on
-from its cursor. Repeating it is harmless.
+differs, and then follows the primary's changes. With bootstrap false in the
+configuration nothing is compared, and only what changes from then on is copied.
+A pair that was stopped goes on from its cursor. Repeating it is harmless.
 
    ` + program + ` sync-start acme
 
@@ -35,7 +36,7 @@ func startPair(ctx context.Context, k *call, p object.Pair) error {
 	}
 	err = k.temporal.SignalWithStart(ctx, Start{
 		Pair: p, Signal: workflows.SignalStart, At: k.app.Now(),
-		Options: workflows.Options{SearchAttributes: k.hasSearchAttributes(ctx)},
+		Options: workflows.Options{SearchAttributes: k.hasSearchAttributes(ctx), FromHead: !k.set.cfg.Bootstrap},
 	})
 	if err != nil {
 		return k.failed("start "+p.WorkflowID(), err)
@@ -52,7 +53,9 @@ func startPair(ctx context.Context, k *call, p object.Pair) error {
 	case "started":
 		r.Message = "started " + p.String() + ": everything is compared first"
 		if !k.set.cfg.Bootstrap {
-			k.print.warn("", "bootstrap is false in %s: where no cursor is known, everything is compared all the same", k.set.file)
+			r.Message = "started " + p.String() + ": it begins with the changes that come next"
+			k.print.warn(program+" forget-cursor "+p.Destination,
+				"bootstrap is false in %s: what differs between the two organizations now stays so until it changes, or until everything is compared", k.set.file)
 		}
 	case "resumed":
 		r.Message = "resumed " + p.String()
