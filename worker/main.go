@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/chef-sync/chef-sync/internal/version"
 )
 
 func main() {
@@ -54,7 +56,8 @@ func app(stdout, stderr io.Writer) *cli.App {
 	return &cli.App{
 		Name:      "ec-syncd",
 		Usage:     "keep the organizations of a replica Chef server equal to a primary's",
-		UsageText: "ec-syncd [--config FILE]\nec-syncd demo [--once]",
+		UsageText: "ec-syncd [--config FILE]\nec-syncd demo [--once]\nec-syncd version [--output json]",
+		Version:   version.Get().String(),
 		Description: "Without a command, ec-syncd runs what the role in chef-sync.rb says, in the foreground,\n" +
 			"until it gets SIGTERM or Ctrl-C. Killing it loses nothing: it goes on where it was.\n" +
 			"role :replica is the replicator, role :master the feed server beside a primary.\n\n" +
@@ -70,6 +73,6 @@ func app(stdout, stderr io.Writer) *cli.App {
 		},
 		Flags:    []cli.Flag{configFlag, logLevelFlag},
 		Action:   runAction,
-		Commands: []*cli.Command{demoCommand()},
+		Commands: []*cli.Command{demoCommand(), versionCommand()},
 	}
 }

@@ -40,7 +40,7 @@ func (a *App) cli() *cli.App {
 		Usage:           "watch and steer chef-sync on a replica",
 		UsageText:       program + " [global options] COMMAND [options] [ORG]",
 		Description:     appHelp,
-		Version:         a.Version,
+		Version:         a.Version.String(),
 		HideHelpCommand: true,
 		Reader:          a.Stdin,
 		Writer:          a.Stdout,

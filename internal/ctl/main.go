@@ -6,13 +6,13 @@ import (
 	"io"
 	"os"
 	"os/user"
-	"runtime/debug"
 	"time"
 
 	"go.temporal.io/sdk/contrib/envconfig"
 	"golang.org/x/term"
 
 	"github.com/chef-sync/chef-sync/internal/config"
+	"github.com/chef-sync/chef-sync/internal/version"
 )
 
 // App is chef-sync-ctl with everything of the outside world that it uses. All
@@ -43,7 +43,8 @@ type App struct {
 	// to the SDK: process and host.
 	Identity string
 
-	Version string
+	// Version is that of this program.
+	Version version.Info
 }
 
 // Terminal says what an operator looks at.
@@ -61,7 +62,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		Env:           envconfig.EnvLookupOS,
 		DefaultConfig: config.DefaultFile,
 		Identity:      identity(),
-		Version:       version(),
+		Version:       version.Get(),
 	}
 	return a.Run(ctx, args)
 }
@@ -93,13 +94,4 @@ func identity() string {
 		return ""
 	}
 	return fmt.Sprintf("chef-sync-ctl %s@%s", u.Username, host)
-}
-
-// version is what the Go toolchain recorded of the source.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/chef-sync/chef-sync/internal/version"
 )
 
 var update = flag.Bool("update", false, "write what chef-sync-ctl prints into the scripts")
@@ -109,7 +111,7 @@ func runProgram(ts *testscript.TestScript, neg bool, args []string) {
 		Sleep:         w.sleep,
 		Env:           scriptEnv{ts},
 		DefaultConfig: ts.MkAbs("chef-sync.rb"),
-		Version:       "1.2.3",
+		Version:       version.Info{Version: "1.2.3", Commit: "cafe", Go: "go1.99"},
 	}
 	w.code = a.Run(context.Background(), append([]string{program}, args...)) //nolint:forbidigo // no *testing.T here
 	if (w.code != 0) != neg {

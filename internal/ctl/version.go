@@ -2,18 +2,21 @@ package ctl
 
 import (
 	"fmt"
-	"runtime"
 
 	"github.com/urfave/cli/v2"
 	"go.temporal.io/sdk/temporal"
+
+	"github.com/chef-sync/chef-sync/internal/version"
 )
 
 func (a *App) versionCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "version",
 		Usage: "print the version",
-		Description: `Reads no configuration and reaches nothing.
+		Description: `Reads no configuration and reaches nothing. ec-syncd version is that of the
+daemon; doctor compares the two.
 
+   ` + program + ` version
    ` + program + ` version --output json`,
 		Action: a.version,
 	}
@@ -21,8 +24,7 @@ func (a *App) versionCommand() *cli.Command {
 
 // versionAnswer is the answer of version.
 type versionAnswer struct {
-	Version     string `json:"version"`
-	Go          string `json:"go"`
+	version.Info
 	TemporalSDK string `json:"temporal_sdk"`
 }
 
@@ -31,10 +33,10 @@ func (a *App) version(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	v := versionAnswer{Version: a.Version, Go: runtime.Version(), TemporalSDK: temporal.SDKVersion}
+	v := versionAnswer{Info: a.Version, TemporalSDK: temporal.SDKVersion}
 	if p.json {
 		return p.document(v)
 	}
-	_, err = fmt.Fprintf(p.out, "%s %s (%s, Temporal SDK %s)\n", program, v.Version, v.Go, v.TemporalSDK)
+	_, err = fmt.Fprintf(p.out, "%s %s, %s, Temporal SDK %s\n", program, v.Info, v.Go, v.TemporalSDK)
 	return err
 }

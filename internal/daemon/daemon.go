@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/chef-sync/chef-sync/internal/connect"
 	"github.com/chef-sync/chef-sync/internal/replicate/staging"
 	"github.com/chef-sync/chef-sync/internal/temporalserver"
+	"github.com/chef-sync/chef-sync/internal/version"
 	"github.com/chef-sync/chef-sync/workflows"
 )
 
@@ -66,7 +66,7 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	acts := &activities.Activities{
-		Connector: connect.New(o.Config, d.staging, o.Log), Log: o.Log, Settings: settings(o), Version: version(),
+		Connector: connect.New(o.Config, d.staging, o.Log), Log: o.Log, Settings: settings(o), Version: version.Get().Version,
 	}
 	if strings.HasPrefix(o.Config.StagingURL, "file:") {
 		if acts.HostQueue, err = hostQueue(o.Config.Name); err != nil {
@@ -90,6 +90,10 @@ func (d *Daemon) dial(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	opts := target.Options
+	if opts.Identity == "" {
+		host, _ := os.Hostname() // who it is matters more than where
+		opts.Identity = version.WorkerIdentity(host, os.Getpid())
+	}
 	opts.Logger = tlog.NewStructuredLogger(d.log)
 	if target.Embedded {
 		d.server, err = temporalserver.Start(ctx, temporalserver.Options{
@@ -160,15 +164,6 @@ func settings(o Options) activities.Settings {
 	s.PollInterval, s.PollHold = o.Config.PollInterval, o.Config.PollHold
 	s.ReportDir = filepath.Join(o.Config.Dir, "reports")
 	return s
-}
-
-// version is what the Go toolchain recorded of the source.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
 }
 
 // purge removes staged data that nobody came back for.

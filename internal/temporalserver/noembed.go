@@ -7,6 +7,9 @@ import "context"
 // Embedded says whether this binary holds a Temporal server.
 func Embedded() bool { return false }
 
+// Version is that of the Temporal server in this binary; "" if it holds none.
+func Version() string { return "" }
+
 // Server stands in for the running server that this binary cannot have.
 type Server struct{}
 

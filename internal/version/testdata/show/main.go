@@ -1,0 +1,10 @@
+// Command show prints its version.
+package main
+
+import (
+	"fmt"
+
+	"github.com/chef-sync/chef-sync/internal/version"
+)
+
+func main() { fmt.Println(version.Get()) }
