@@ -279,7 +279,7 @@ func (w *work) record(b plan.Batch, got activities.FetchResult, done activities.
 		switch {
 		case b.Delete:
 			action = object.ActionDelete
-		case replaced[f.Ref]:
+		case replaced[f.Ref], f.Half:
 			action = object.ActionReplace
 		}
 		w.failed = w.failed || !b.Delete

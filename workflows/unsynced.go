@@ -30,13 +30,13 @@ func (s *State) undelete(ref object.Ref, page int64, next time.Time) (replace bo
 	if !ok || s.Unsynced[i].Action != object.ActionDelete {
 		return ok && s.Unsynced[i].Action == object.ActionReplace
 	}
-	if _, holds := ref.Kind.Contains(); !holds {
+	if _, holds := ref.Kind.Contains(); !holds && ref.Kind != object.KindCookbook {
 		s.Unsynced = slices.Delete(s.Unsynced, i, i+1)
 		return false
 	}
 	u := &s.Unsynced[i]
 	u.Action, u.Waits, u.Page, u.FromPage, u.Along, u.NextTry = object.ActionReplace, false, page, 0, 0, next
-	u.Reason, u.Hint = "was deleted and made anew, and is compared with all that it holds", ""
+	u.Reason, u.Hint = "was deleted and made anew, and is compared as a whole", ""
 	return true
 }
 

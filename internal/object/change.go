@@ -11,8 +11,11 @@ const (
 	ActionUpdate Action = "update"
 	ActionDelete Action = "delete"
 
-	// ActionReplace is an update of something that was deleted and made anew, and
-	// holds others: what it held before is gone, too, and nobody may have said so.
+	// ActionReplace is an update of something whose looks say too little. A data bag
+	// or policy was deleted and made anew: what it held before is gone, too, and
+	// nobody may have said so. A cookbook version may be half written: it can look
+	// equal, and every file be there, and still lose one that the server does not
+	// count as its own.
 	ActionReplace Action = "replace"
 )
 

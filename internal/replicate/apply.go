@@ -131,7 +131,7 @@ func (a *apply) one(ctx context.Context, it staging.Item) error {
 	src := kinds.Object{Ref: it.Ref, Raw: it.Raw, Digest: it.Digest, Frozen: it.Frozen}
 	how, err := a.write(ctx, src, it)
 	if err != nil {
-		return a.fail(ctx, it.Ref, err)
+		return a.fail(ctx, it.Ref, halved(it.Ref, err))
 	}
 	a.mu.Lock()
 	*how(&a.out)++

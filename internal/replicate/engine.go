@@ -60,6 +60,10 @@ type Failure struct {
 
 	// Again says that trying again at once will help.
 	Again bool `json:"again,omitempty"`
+
+	// Half says that the replica may hold half of what was to be written, and that
+	// nobody can tell by looking: it is to be taken with [object.ActionReplace].
+	Half bool `json:"half,omitempty"`
 }
 
 // Progress is called after each object of a batch, from several goroutines.
@@ -132,7 +136,9 @@ func (f *failures) record(ref object.Ref, err error) {
 		f.refs = map[object.Ref]bool{}
 	}
 	f.refs[ref] = true
-	f.list = append(f.list, Failure{Ref: ref, Reason: reason(err), Hint: chef.Hint(err), Again: errors.Is(err, ErrRemoved)})
+	f.list = append(f.list, Failure{
+		Ref: ref, Reason: reason(err), Hint: chef.Hint(err), Again: errors.Is(err, ErrRemoved), Half: errors.Is(err, errHalf),
+	})
 }
 
 func (f *failures) has(ref object.Ref) bool {

@@ -98,6 +98,8 @@ type pending struct {
 	item  staging.Item
 	seen  bool // the replica was asked for its object
 	equal bool // the replica's object is equal; files of it may still be missing
+
+	doubted bool // equal looks are no proof
 }
 
 // one reads one object from both sides.
@@ -124,7 +126,7 @@ func (f *fetch) one(ctx context.Context, c object.Change) error {
 	if err != nil {
 		return f.failed.add(ctx, f.e.Primary, c.Ref, onSide("primary", err))
 	}
-	p := &pending{src: src, item: staging.Item{
+	p := &pending{src: src, doubted: c.Action == object.ActionReplace && c.Ref.Kind == object.KindCookbook, item: staging.Item{
 		Ref: c.Ref, Raw: src.Raw, Digest: src.Digest, Frozen: src.Frozen, Held: staging.HeldNothing,
 	}}
 	for _, file := range src.Files {

@@ -41,7 +41,7 @@ func (f *fetch) files(ctx context.Context) error {
 		if f.failed.has(p.item.Ref) {
 			continue
 		}
-		if p.equal && lacks(lacking, p.item.Files) {
+		if p.equal && (p.doubted || lacks(lacking, p.item.Files)) {
 			p.equal, p.item.Held = false, staging.HeldHalf
 		}
 		if err := f.stage(p); err != nil {

@@ -143,6 +143,55 @@ func TestTrapDeleteDropsFiles(t *testing.T) {
 	}
 }
 
+// A version takes over a file that another one gives up in the same batch, which
+// goes first: the server has dropped the file by then, and the version keeps its
+// manifest and loses its files. When the primary goes back to that manifest, and a
+// third version has brought the old file again, nothing shows that the version
+// does not have it.
+func TestTrapHalfWrittenVersionLooksWhole(t *testing.T) {
+	for _, made := range []bool{true, false} {
+		t.Run(fmt.Sprint("made anew ", made), func(t *testing.T) {
+			r := newRig(t)
+			text := func(text string) map[string]string { return map[string]string{"recipes/default.rb": text} }
+			const path = "/cookbooks/c/1.0.0"
+			if !made {
+				r.write.Cookbook("c", "1.0.0", false, text("old"))
+			}
+			r.write.Cookbook("giver", "1.0.0", false, text("new"))
+			r.settled()
+			r.write.Cookbook("c", "1.0.0", false, text("new"))
+			got, err := r.Fetch(t.Context(), update(path), quiet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.write.Cookbook("giver", "1.0.0", false, text("old"))
+			r.complete(r.take(update("/cookbooks/giver/1.0.0")))
+			done, err := r.Apply(t.Context(), got.Batch, replicate.ApplyOptions{}, quiet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.wantFailed(done.Failed, "hasn't", path)
+			if !done.Failed[0].Half {
+				t.Error("the failure does not say that half of it may be there")
+			}
+
+			r.write.Cookbook("third", "1.0.0", false, text("new"))
+			if !made {
+				r.write.Cookbook("c", "1.0.0", false, text("old"))
+			}
+			r.complete(r.take(create("/cookbooks/third/1.0.0")))
+			if r.snapshot(r.replica).Cookbooks[path].Complete() {
+				t.Fatal("the version is whole; this shows nothing")
+			}
+			r.complete(r.take(changes(object.ActionReplace, path)))
+			r.settled()
+			if !r.snapshot(r.replica).Cookbooks[path].Complete() {
+				t.Error("the version is not whole")
+			}
+		})
+	}
+}
+
 // A version that is frozen on the replica and not on the primary waits for a
 // person, unless the pair may thaw: then it is deleted and made anew, with the
 // files that went with it.

@@ -121,6 +121,24 @@ func (a *apply) remove(ctx context.Context, o kinds.Object) error {
 	return ErrRemoved
 }
 
+// errHalf marks the failure of a write that may have been done by half.
+var errHalf = errors.New("may be half written")
+
+// halved marks err if the write of a cookbook version may have been done by half.
+// A Chef server writes it in steps: first it forgets the files that are no longer
+// named, or makes the version, and then it counts the files that are new.
+func halved(ref object.Ref, err error) error {
+	if ref.Kind != object.KindCookbook || !errors.Is(err, chef.ErrMissingFiles) && !uncertain(err) {
+		return err
+	}
+	return &halfError{err}
+}
+
+// halfError reads as the error that it marks.
+type halfError struct{ error }
+
+func (e *halfError) Unwrap() []error { return []error{e.error, errHalf} }
+
 // uncertain reports whether an earlier try of the request may have succeeded.
 func uncertain(err error) bool {
 	var api *chef.APIError
@@ -138,10 +156,13 @@ func (a *apply) compareAndWrite(ctx context.Context, src kinds.Object, ours bool
 		return a.create(ctx, src)
 	case err != nil:
 		return nil, err
-	case held.Digest == src.Digest && (ours || !a.half(held)):
-		return equal, nil
-	default:
+	case held.Digest != src.Digest, !ours && a.half(held):
 		return a.update(ctx, src, held)
+	case src.Ref.Kind == object.KindCookbook: // which can look whole and be half written
+		_, err := a.update(ctx, src, held)
+		return equal, err
+	default:
+		return equal, nil
 	}
 }
 
