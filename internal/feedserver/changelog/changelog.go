@@ -104,7 +104,7 @@ type Log struct {
 // running is what [Log.Run] did last.
 type running struct {
 	leads    bool
-	began    time.Time // of the last pass that was finished
+	began    time.Time // of the last pass that was finished; as long as there is none, when the log was opened
 	took     time.Duration
 	changes  int64
 	problem  error
@@ -123,7 +123,7 @@ type querier interface {
 // caller's; it is to be open as long as the log is used. Its connections are better
 // off with jit=off: compiling takes longer than any statement here.
 func Open(ctx context.Context, pool *pgxpool.Pool, o Options) (*Log, error) {
-	l := &Log{pool: pool, o: o.withDefaults()}
+	l := &Log{pool: pool, o: o.withDefaults(), run: running{began: time.Now()}}
 	if o.Capture != "" && o.Capture != Snapshot && o.Capture != Triggers {
 		return nil, fmt.Errorf("there is no capture %q", o.Capture)
 	}

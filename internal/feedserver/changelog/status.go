@@ -27,7 +27,7 @@ type Status struct {
 	// Writes is whether this server makes the passes. Only then are the next
 	// three known.
 	Writes   bool
-	Lag      time.Duration // since the begin of the last finished pass: older changes are in the log
+	Lag      time.Duration // since the begin of the last finished pass: older changes are in the log; before the first, since Open
 	PassTook time.Duration // how long that pass took
 	Changes  int64         // numbered by this server
 
@@ -72,7 +72,7 @@ func (l *Log) Status(ctx context.Context) (Status, error) {
 	s.Problems = l.problems(s, found)
 	l.set(func(r *running) {
 		s.Writes, s.PassTook, s.Changes = r.leads, r.took, r.changes
-		if !r.began.IsZero() {
+		if r.leads {
 			s.Lag = time.Since(r.began)
 		}
 		if r.problem != nil {
