@@ -38,6 +38,12 @@ func (c *Client) GetOrganization(ctx context.Context) (Organization, error) {
 	return out, nil
 }
 
+// ListOrganizations returns the names of all organizations of the server, sorted; a
+// 403 unless asked by the superuser or a server admin.
+func (c *Client) ListOrganizations(ctx context.Context) ([]string, error) {
+	return c.global().list(ctx, "organizations")
+}
+
 // UpdateOrganization gives the client's organization another full name, the only
 // thing that can be changed of it, and may be repeated. A client without
 // organization is refused with [ErrInvalid].
