@@ -158,6 +158,10 @@ func (r *reader) values() {
 func (r *reader) unknown(pos position, names []string) {
 	name := joinPath(names)
 	message := "there is no setting " + name
+	if len(names) == 1 && slices.Contains(rubyWords, name) {
+		r.fail(pos, name+" would need Ruby to run", allowed)
+		return
+	}
 	if near, ok := nearest(names, r.names()); ok {
 		r.fail(pos, message, "did you mean "+near+"?")
 		return
@@ -172,7 +176,13 @@ func (r *reader) unknown(pos position, names []string) {
 		r.fail(pos, message, joinPath(names[:len(names)-1])+" has "+strings.Join(keys, ", "))
 		return
 	}
-	r.fail(pos, message, "remove it; none has a name like this")
+	r.fail(pos, message, "remove it; none has a name like this, and variables are not read here")
+}
+
+// rubyWords are methods that people call in a file that Ruby runs.
+var rubyWords = []string{
+	"require", "require_relative", "load", "eval", "instance_eval", "from_file", "puts", "print", "p", "raise",
+	"import", "include_recipe", "system", "exec", "lambda", "proc", "attr_accessor", "alias", "return", "not",
 }
 
 // names returns the paths of all settings and groups of settings.

@@ -156,8 +156,24 @@ type Temporal struct {
 	// Profile is a profile of the standard Temporal configuration file.
 	Profile string
 
+	TLS TemporalTLS
+
+	// APIKeyFile holds the API key that requests carry; "" sends none but that of
+	// a profile.
+	APIKeyFile string
+
 	Port   int // of the embedded server on loopback; 0: any free port
 	UIPort int // of its Web UI; 0: any free port
+}
+
+// TemporalTLS says which Temporal server to believe and how to prove who we are.
+// What is not set is left to the profile, or to the variables TEMPORAL_TLS_….
+type TemporalTLS struct {
+	CAFile         string // PEM of certificates to trust beside the system's
+	ClientCertFile string // PEM, with ClientKeyFile
+	ClientKeyFile  string
+	ServerName     string // that the certificate has to have; "": the host of the address
+	Insecure       bool   // turns the verification of the certificate off
 }
 
 // Embedded reports whether the file asks for no Temporal but the embedded one.

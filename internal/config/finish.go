@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// stagingSchemes are those of the stores that the replicator can use.
-var stagingSchemes = []string{"file", "s3", "gs", "azblob", "mem"}
+// stagingSchemes are those of the stores whose drivers this version contains;
+// mem is for tests.
+var stagingSchemes = []string{"file", "mem"}
 
 // finish fills in what depends on several settings, and checks it.
 func (r *reader) finish() {
@@ -50,12 +51,26 @@ func (r *reader) server(name string, s *Server) side {
 		s.URL, out.org = r.serverURL(name, value, s.HasOrganizations)
 	case !r.cfg.Replicates() || r.failed[name] || r.failed["ec_sync_client"]:
 	case name == "replica":
-		s.URL = "https://127.0.0.1"
+		s.URL = thisHost
 		r.notice(0, name, "replica is not set: the server on this host, "+s.URL+", is the replica.")
+	case r.cfg.Role == RoleMasterAndReplica && r.replicaElsewhere():
+		s.URL = thisHost
+		r.notice(0, name, "master is not set: the server on this host, "+s.URL+", is the primary.")
 	default:
 		r.fail(position{}, "the setting master is missing", "write the URL of the primary server: master 'https://chef.example.com'")
 	}
 	return out
+}
+
+// replicaElsewhere reports whether replica is set, and not to this host.
+func (r *reader) replicaElsewhere() bool {
+	v, ok := r.given["replica"]
+	if !ok {
+		v, ok = r.given["ec_sync_client['replica']"]
+	}
+	text, _ := v.val.(string)
+	u, err := url.Parse(strings.TrimSpace(text))
+	return ok && err == nil && u.Host != "" && !loopback(u.Hostname())
 }
 
 // either returns the value of the first setting that is given. Two that differ
@@ -103,14 +118,37 @@ func (r *reader) staging() {
 	}
 	u, err := url.Parse(r.cfg.StagingURL)
 	if err != nil || !slices.Contains(stagingSchemes, u.Scheme) {
-		r.fail(r.given["staging"].pos, "staging is not the URL of a store", "write one that begins with "+
-			strings.Join(stagingSchemes[:len(stagingSchemes)-1], "://, ")+"://, such as 's3://bucket?region=eu-central-1'")
+		r.fail(r.given["staging"].pos, "staging is not the URL of a store that this version has a driver for",
+			"write the URL of a directory, as in 'file:///srv/staging', or leave it out")
 	}
 }
 
-// temporal checks the ports of the embedded server.
+// temporal checks how Temporal is reached, and the ports of the embedded server.
 func (r *reader) temporal() {
 	t := r.cfg.Temporal
+	pair := func(key, other string) {
+		name := "temporal['tls']['" + key + "']"
+		r.fail(r.lines[name], name+" needs its "+other, "add temporal['tls']['client_"+other+"'] = '/path/to/"+other+".pem'")
+	}
+	switch {
+	case t.TLS.ClientCertFile != "" && t.TLS.ClientKeyFile == "":
+		pair("client_cert", "key")
+	case t.TLS.ClientKeyFile != "" && t.TLS.ClientCertFile == "":
+		pair("client_key", "cert")
+	}
+	if t.TLS.Insecure {
+		name := "temporal['tls']['insecure']"
+		r.notice(r.lines[name].line, name, "The certificate of Temporal is not verified: whoever sits in between can steer every pair.")
+	}
+	if t.Embedded() && (t.TLS != TemporalTLS{} || t.APIKeyFile != "") {
+		line := 0
+		for name, pos := range r.lines {
+			if (strings.HasPrefix(name, "temporal['tls']") || name == "temporal['api_key_file']") && (line == 0 || pos.line < line) {
+				line = pos.line
+			}
+		}
+		r.notice(line, "temporal['tls']", "TLS and the API key of Temporal have no effect on the server inside ec-syncd: set temporal['address'], or TEMPORAL_ADDRESS.")
+	}
 	if t.Embedded() && t.Port == t.UIPort && t.Port != 0 {
 		pos := r.lines["temporal['ui_port']"]
 		if pos.line == 0 {

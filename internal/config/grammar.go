@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -210,62 +209,6 @@ func (b *builder) number(pos position, text string) any {
 		b.fail(pos, text+" is not a number", "a leading 0 makes a number octal: leave it out")
 	}
 	return f
-}
-
-// explain says what is wrong with a statement that the grammar did not accept.
-func (s statement) explain(err error) *Problem {
-	var perr participle.Error
-	pos := s.end
-	if errors.As(err, &perr) {
-		pos = perr.Position()
-	}
-	for i, t := range s.tokens {
-		if t.Pos == pos {
-			p := s.explainToken(i)
-			p.Line, p.Column = pos.Line, pos.Column
-			return p
-		}
-	}
-	p := &Problem{Line: s.end.Line, Column: s.end.Column, Message: s.tokens[0].Value + " has no value", Hint: allowed}
-	if len(s.tokens) > 1 {
-		p.Message = "the value of " + s.tokens[0].Value + " is not complete"
-	}
-	return p
-}
-
-// explainToken says why token i cannot stand where it stands.
-func (s statement) explainToken(i int) *Problem {
-	t := s.tokens[i]
-	ruby := &Problem{Message: fmt.Sprintf("%q would need Ruby to run", t.Value), Hint: allowed}
-	switch t.Type {
-	case kindOf("OpenString"):
-		return &Problem{Message: "this string is not closed on its line", Hint: "add the missing " + t.Value[:1]}
-	case kindOf("Label"), kindOf("QuotedLabel"):
-		if i == 0 {
-			name := strings.TrimSuffix(t.Value, ":")
-			return &Problem{Message: "a setting has no colon after its name", Hint: "write `" + name + " value` or `" + name + " = value`"}
-		}
-	case kindOf("BadNumber"):
-		return &Problem{Message: t.Value + " is not a number", Hint: "write a duration in quotes, as in '5m'; a number has digits only"}
-	case kindOf("Ident"), kindOf("Path"), kindOf("Variable"), kindOf("Backtick"), kindOf("Operator"), kindOf("Percent"):
-		if i > 0 && t.Value != "true" && t.Value != "false" && t.Value != "nil" {
-			return s.explainIdent(i, ruby)
-		}
-	}
-	switch t.Value {
-	case ".", "+", "-", "*", "/", "?", "|", "!", "&", "<", ">":
-		return ruby
-	}
-	return &Problem{Message: fmt.Sprintf("%q does not belong here", t.Value), Hint: allowed}
-}
-
-// explainIdent adds what the writer of a bare word most likely meant.
-func (s statement) explainIdent(i int, ruby *Problem) *Problem {
-	word := s.tokens[i].Value
-	if s.tokens[i].Type == kindOf("Ident") && i == len(s.tokens)-1 && strings.ToLower(word) == word {
-		ruby.Hint = "write '" + word + "' or :" + word + " for the word itself; " + allowed
-	}
-	return ruby
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

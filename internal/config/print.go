@@ -36,7 +36,7 @@ func (c *Config) print(show func(row, node) node) string {
 		if !set {
 			v = lit(r.def)
 		}
-		if r.why != "" || v.val == nil {
+		if r.why != "" || v.val == nil || r.implied && !set {
 			continue
 		}
 		b.WriteString("# " + r.doc)

@@ -49,7 +49,14 @@ type row struct {
 	secret bool
 
 	perPair bool // its setter reads into reader.into
+
+	// implied settings have several names; finish supplies the default where none
+	// of them is given.
+	implied bool
 }
+
+// thisHost is the URL that the original's documentation gives both servers.
+const thisHost = "https://127.0.0.1"
 
 func (r row) name() string { return joinPath(r.path) }
 
@@ -98,14 +105,15 @@ func pairRows() []row {
 			doc: "What runs on this host: :replica, the replicator; :master, the feed server beside a primary; :master_and_replica, both."},
 		{path: p("name"), def: "sync", set: label(func(r *reader) *string { return &r.cfg.Name }),
 			doc: "The name of this replica. Replicas that share a Temporal cluster need different names."},
-		{path: p("master"), def: nil, set: anyText,
-			doc: "The URL of the primary server, as in 'https://chef.example.com'. With /organizations/ORG at the end, ORG is the source of the pair."},
-		{path: p("replica"), def: nil, set: anyText,
-			doc: "The URL of the replica server; unless set, 'https://127.0.0.1', the server on this host. With /organizations/ORG at the end, ORG is the destination of the pair."},
-		{path: p("organizations"), def: nil, set: anyPairs,
+		{path: p("master"), def: thisHost, set: anyText, implied: true,
+			doc: "The URL of the primary server, as in 'https://chef.example.com'. With /organizations/ORG at the end, ORG is the source of the pair. " +
+				"The default, the server on this host, counts with role :master_and_replica and another replica; else master has to be set."},
+		{path: p("replica"), def: thisHost, set: anyText, implied: true,
+			doc: "The URL of the replica server; by default the server on this host. With /organizations/ORG at the end, ORG is the destination of the pair."},
+		{path: p("organizations"), def: list{}, set: anyPairs, implied: true,
 			doc: "What is copied: an array of { :source => 'acme', :destination => 'acme-eu' }, or of names where both are the same. " +
 				"An entry may have keys of its own, which count for its pair before the settings of the same names: " + pairKeyNames() + "."},
-		{path: p("organization"), def: nil, set: anyPairs,
+		{path: p("organization"), def: list{}, set: anyPairs, implied: true,
 			doc: "Another name of organizations."},
 		{path: p("bootstrap"), def: true, set: flag(func(r *reader) *bool { return &r.cfg.Bootstrap }),
 			doc: "Whether a new pair begins with a full comparison. With false it begins with the changes that come next, and what differs by then stays so until forget-cursor. Read by sync-start; sync-once always compares."},
@@ -156,11 +164,11 @@ func replicationRows() []row {
 			doc: "How often the listing feed compares contents rather than names; 0 does so at each poll."},
 		{path: p("feed"), def: symbol(FeedAuto), set: choice(func(r *reader) *string { return &r.cfg.Feed }, FeedAuto, FeedUpdatedSince, FeedListing),
 			doc: "How changes are found: :updated_since asks a feed server, " +
-				":listing compares name lists and contents, :events reads the event log of a goiardi, :auto takes the first that works."},
+				":listing compares name lists and contents, :auto takes the first that works."},
 		{path: p("parallel"), def: 4, set: number(func(r *reader) *int { return &r.cfg.Parallel }, 1, 8),
 			doc: "How many requests to one server run at a time, 1 to 8."},
 		{path: p("staging"), def: "", set: text(func(r *reader) *string { return &r.cfg.StagingURL }),
-			doc: "Where objects stand between reading and writing: a URL such as 's3://bucket?region=eu-central-1' when several hosts share the work; '' is a directory below ec_sync_client['dir']."},
+			doc: "Where objects stand between reading and writing: the URL of a directory, as in 'file:///srv/staging', with mode 0700; '' is one below ec_sync_client['dir']."},
 		{path: p("log_level"), def: symbol("info"), set: logLevel,
 			doc: "The least level that is logged: :debug, :info, :warn or :error."},
 	}
@@ -174,7 +182,19 @@ func temporalRows() []row {
 		{path: p("temporal.namespace"), def: "default", set: label(func(r *reader) *string { return &r.cfg.Temporal.Namespace }),
 			doc: "The Temporal namespace."},
 		{path: p("temporal.profile"), def: "", set: text(func(r *reader) *string { return &r.cfg.Temporal.Profile }),
-			doc: "A profile of the standard Temporal configuration file, for TLS and API keys."},
+			doc: "A profile of the standard Temporal configuration file."},
+		{path: p("temporal.tls.ca_file"), def: "", set: file(func(r *reader) *string { return &r.cfg.Temporal.TLS.CAFile }),
+			doc: "A PEM file of certificates to trust for Temporal beside the system's. Any setting of this group turns TLS on; what none sets comes from the profile."},
+		{path: p("temporal.tls.client_cert"), def: "", set: file(func(r *reader) *string { return &r.cfg.Temporal.TLS.ClientCertFile }),
+			doc: "A PEM file with the certificate to show to Temporal; with client_key. It is read anew for each connection."},
+		{path: p("temporal.tls.client_key"), def: "", set: file(func(r *reader) *string { return &r.cfg.Temporal.TLS.ClientKeyFile }),
+			doc: "The private key of client_cert; none but its owner may read it."},
+		{path: p("temporal.tls.server_name"), def: "", set: text(func(r *reader) *string { return &r.cfg.Temporal.TLS.ServerName }),
+			doc: "The name that Temporal's certificate has to have; unless set, the host of the address."},
+		{path: p("temporal.tls.insecure"), def: false, set: flag(func(r *reader) *bool { return &r.cfg.Temporal.TLS.Insecure }),
+			doc: "With true the certificate of Temporal is not verified. For tests; ca_file is the safe way to a private authority."},
+		{path: p("temporal.api_key_file"), def: "", set: file(func(r *reader) *string { return &r.cfg.Temporal.APIKeyFile }),
+			doc: "A file that holds an API key of Temporal and nothing else; none but its owner may read it. It turns TLS on, and is read anew when it changes."},
 		{path: p("temporal.port"), def: 7233, set: number(func(r *reader) *int { return &r.cfg.Temporal.Port }, 0, 65535),
 			doc: "The loopback port of the Temporal server inside the daemon; 0 takes any free one."},
 		{path: p("temporal.ui_port"), def: 8233, set: number(func(r *reader) *int { return &r.cfg.Temporal.UIPort }, 0, 65535),

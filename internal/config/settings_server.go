@@ -22,7 +22,7 @@ func feedServerRows() []row {
 			doc: "The feed server's working directory."},
 		{path: s("enable"), def: true, set: flag(func(r *reader) *bool { return &side(r).Enabled }),
 			doc: "With false no feed server runs, whatever the role."},
-		{path: s("ha"), def: false, set: ignored, why: whyHA},
+		{path: s("ha"), def: false, set: ignored, why: whyServerHA},
 		{path: s("listen"), def: "127.0.0.1", set: label(func(r *reader) *string { return &side(r).Listen }),
 			doc: "The address that the feed server listens on."},
 		{path: s("log_directory"), def: "/var/log/opscode/chef-sync/server", set: file(func(r *reader) *string { return &side(r).LogDirectory }),

@@ -59,6 +59,9 @@ func Temporal(cfg *config.Config, env envconfig.EnvLookup) (TemporalTarget, erro
 		}
 		t.Options.HostPort = client.DefaultHostPort
 	}
+	if t.Options, err = secured(t.Options, cfg.Temporal); err != nil {
+		return TemporalTarget{}, err
+	}
 	if opts.Namespace == "" || cfg.IsSet("temporal['namespace']") {
 		t.Options.Namespace = cfg.Temporal.Namespace
 	}

@@ -27,11 +27,15 @@ kinds %i[cookbooks data_bags data_bag_items roles]
 extras 'delete'
 delete_limit percent: 5, objects: 1_000
 parallel 8
-staging 's3://bucket?region=eu-central-1'
+staging 'file:///srv/staging'
 log_level :debug
 temporal['address'] = 'temporal.example.com:7233'
 temporal['namespace'] = 'chef'
-temporal { 'profile' => 'prod', :port => 0, 'ui_port': 0 }
+temporal { 'profile' => 'prod', :port => 0, 'ui_port': 0,
+           'tls' => { 'ca_file' => 'temporal-ca.pem', 'client_cert' => 'me.pem', 'client_key' => 'me.key' } }
+temporal['tls']['server_name'] = 'temporal'
+temporal['tls']['insecure'] = true
+temporal['api_key_file'] = 'temporal.key'
 ec_sync_client['dir'] = '/srv/chef-sync'
 ec_sync_client['enable'] = true
 ec_sync_client['log_directory'] = ''
