@@ -73,13 +73,25 @@ BEGIN
 END $f$;
 
 --# watches the log
-DROP TRIGGER IF EXISTS chef_sync_truncate ON chef_sync.object_changes;
-CREATE TRIGGER chef_sync_truncate AFTER TRUNCATE ON chef_sync.object_changes FOR EACH STATEMENT EXECUTE FUNCTION chef_sync.on_own_truncate();
+DO $d$ BEGIN -- a trigger is not made anew: everybody who writes would wait for whoever holds the table
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = 'chef_sync.object_changes'::regclass AND tgname = 'chef_sync_truncate' AND tgenabled <> 'D') THEN
+    DROP TRIGGER IF EXISTS chef_sync_truncate ON chef_sync.object_changes;
+    CREATE TRIGGER chef_sync_truncate AFTER TRUNCATE ON chef_sync.object_changes FOR EACH STATEMENT EXECUTE FUNCTION chef_sync.on_own_truncate();
+  END IF;
+END $d$;
 
 --# watches the heads and floors
-DROP TRIGGER IF EXISTS chef_sync_truncate ON chef_sync.organizations;
-CREATE TRIGGER chef_sync_truncate AFTER TRUNCATE ON chef_sync.organizations FOR EACH STATEMENT EXECUTE FUNCTION chef_sync.on_own_truncate();
+DO $d$ BEGIN -- a trigger is not made anew: everybody who writes would wait for whoever holds the table
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = 'chef_sync.organizations'::regclass AND tgname = 'chef_sync_truncate' AND tgenabled <> 'D') THEN
+    DROP TRIGGER IF EXISTS chef_sync_truncate ON chef_sync.organizations;
+    CREATE TRIGGER chef_sync_truncate AFTER TRUNCATE ON chef_sync.organizations FOR EACH STATEMENT EXECUTE FUNCTION chef_sync.on_own_truncate();
+  END IF;
+END $d$;
 
 --# watches the outbox
-DROP TRIGGER IF EXISTS chef_sync_truncate ON chef_sync.outbox;
-CREATE TRIGGER chef_sync_truncate AFTER TRUNCATE ON chef_sync.outbox FOR EACH STATEMENT EXECUTE FUNCTION chef_sync.on_own_truncate();
+DO $d$ BEGIN -- a trigger is not made anew: everybody who writes would wait for whoever holds the table
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = 'chef_sync.outbox'::regclass AND tgname = 'chef_sync_truncate' AND tgenabled <> 'D') THEN
+    DROP TRIGGER IF EXISTS chef_sync_truncate ON chef_sync.outbox;
+    CREATE TRIGGER chef_sync_truncate AFTER TRUNCATE ON chef_sync.outbox FOR EACH STATEMENT EXECUTE FUNCTION chef_sync.on_own_truncate();
+  END IF;
+END $d$;
