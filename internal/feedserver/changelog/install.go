@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,6 +53,10 @@ type survey struct {
 	nodes   bool
 	state   state
 	owner   bool // of Chef's tables
+
+	// unread are the columns, by table, that the role which is to run the log may
+	// not read; whoever owns the tables grants them.
+	unread map[string][]string
 }
 
 // Plan returns what [Install] would do, and does nothing.
@@ -146,6 +149,9 @@ func examine(ctx context.Context, conn *pgx.Conn, o InstallOptions) (s survey, _
 	if err == nil && o.Capture == Triggers && !s.owner {
 		err = errors.New("triggers can be installed only by the owner of Chef's tables or a superuser; on a Chef server that is opscode-pgsql")
 	}
+	if err == nil && o.Role != "" && s.owner {
+		s.unread, err = unreadBy(ctx, conn, o)
+	}
 	return s, o, err
 }
 
@@ -175,37 +181,9 @@ func (s survey) statements(o InstallOptions) (before, tables, after []Statement)
 		}
 	}
 	if o.Role != "" {
-		before = append(before, grants(o, s.owner)...)
+		before = append(before, grants(o, s.unread)...)
 	}
 	return before, tables, after
-}
-
-// grants lets a role run the log.
-func grants(o InstallOptions, owner bool) []Statement {
-	role := pgx.Identifier{o.Role}.Sanitize()
-	out := []Statement{
-		{SQL: "GRANT USAGE ON SCHEMA chef_sync TO " + role, Why: "lets the feed server into the schema"},
-		{SQL: "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA chef_sync TO " + role, Why: "lets the feed server write the log"},
-		{SQL: "GRANT SELECT ON ALL SEQUENCES IN SCHEMA chef_sync TO " + role, Why: "lets the feed server see whether triggers failed"},
-		{SQL: "REVOKE EXECUTE ON FUNCTION chef_sync.remove_triggers(text) FROM PUBLIC", Why: "lets nobody else remove the triggers"},
-		{SQL: "GRANT EXECUTE ON FUNCTION chef_sync.remove_triggers(text) TO " + role, Why: "lets the feed server remove triggers that are broken"},
-	}
-	if !owner {
-		return out // whoever is allowed to has to grant it
-	}
-	reads := map[string][]string{}
-	for _, t := range objectTables(o.Nodes) {
-		for tbl, columns := range t.reads() {
-			reads[tbl] = slices.Compact(slices.Sorted(slices.Values(append(reads[tbl], columns...))))
-		}
-	}
-	for _, tbl := range append(watched(o.Nodes), "orgs") {
-		out = append(out, Statement{
-			SQL: fmt.Sprintf("GRANT SELECT (xmin, %s) ON public.%s TO %s", strings.Join(reads[tbl], ", "), tbl, role),
-			Why: "lets the feed server read the names in " + tbl + " and no content",
-		})
-	}
-	return out
 }
 
 // use makes the capture the one in use. Whatever was captured until here, the
@@ -266,6 +244,9 @@ func Uninstall(ctx context.Context, conn *pgx.Conn) error {
 		if _, err := locked(ctx, conn, dropStatement(tbl)); err != nil {
 			return fmt.Errorf("remove the triggers of %s: %w", tbl, err)
 		}
+	}
+	if err := revoke(ctx, conn); err != nil {
+		return err
 	}
 	if _, err := locked(ctx, conn, Statement{SQL: "DROP SCHEMA IF EXISTS chef_sync CASCADE"}); err != nil {
 		return fmt.Errorf("remove the schema: %w", err)

@@ -23,6 +23,7 @@ func (k *kit) objects() []string {
 		UNION ALL SELECT 'type ' || typnamespace::regnamespace || '.' || typname FROM pg_type WHERE typnamespace::regnamespace::text NOT LIKE 'pg_%'
 		UNION ALL SELECT 'constraint ' || conrelid::regclass || '.' || conname FROM pg_constraint
 		UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg_%'
+		UNION ALL SELECT 'column acl ' || attrelid::regclass || '.' || attname || attacl::text FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace::regnamespace::text NOT LIKE 'pg_%')
 		UNION ALL SELECT 'acl ' || relname || coalesce(relacl::text, '') FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1`)
 	if err != nil {
 		k.t.Fatal(err)
@@ -243,6 +244,8 @@ func TestRights(t *testing.T) {
 	t.Run("triggers serve a role that owns nothing", func(t *testing.T) {
 		server, name := as()
 		writer, _ := as("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ROLE")
+		k.exec("GRANT SELECT (name) ON roles TO " + name) // somebody else's, and it stays
+		clean := k.objects()
 		k.install(InstallOptions{Capture: Triggers, Role: name})
 		l, err := Open(t.Context(), pool(t, server.Config().ConnString()), Options{Capture: Triggers})
 		if err != nil {
@@ -269,6 +272,12 @@ func TestRights(t *testing.T) {
 		}
 		if s := k.status(); err != nil || p.fallback == "" || s.Capture != Snapshot || slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "not in use") }) {
 			t.Errorf("a trigger is gone: %+v, %v; status %+v", p, err, s)
+		}
+		if err := Uninstall(t.Context(), k.conn()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(clean, k.objects()); diff != "" {
+			t.Errorf("uninstalled:\n%s", diff)
 		}
 	})
 }

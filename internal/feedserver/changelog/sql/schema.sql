@@ -62,6 +62,13 @@ CREATE TABLE IF NOT EXISTS chef_sync.parents (
 --# counts triggers that failed; a sequence, because it outlives a transaction that is rolled back
 CREATE SEQUENCE IF NOT EXISTS chef_sync.trigger_failures;
 
+--# which rights on Chef's tables were granted, to take them back
+CREATE TABLE IF NOT EXISTS chef_sync.grants (
+  role    text NOT NULL,
+  tbl     text NOT NULL,
+  columns text NOT NULL
+);
+
 --# a log that is emptied by hand is another log
 CREATE OR REPLACE FUNCTION chef_sync.on_own_truncate() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
 BEGIN
