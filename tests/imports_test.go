@@ -37,7 +37,9 @@ var allowed = map[string][]string{
 	"internal/feedserver/changelog":   {"internal/object"},
 	"internal/feedserver":             {"internal/chef", "internal/feedserver/changelog"},
 	"internal/feedserver/primary":     {},
-	"internal/telemetry":              {},
+	"internal/prepare":                {"internal/chef"},
+	"internal/logfile":                {},
+	"internal/telemetry":              {"internal/logfile", "internal/object"},
 	"internal/temporalserver":         {},
 	"internal/version":                {},
 	"activities":                      {"internal/object", "internal/chef", "internal/plan", "internal/feed", "internal/kinds", "internal/replicate", "internal/replicate/staging", "internal/report"},
@@ -45,7 +47,8 @@ var allowed = map[string][]string{
 	"internal/report":                 {"internal/object", "internal/plan", "internal/replicate"},
 	"internal/connect":                {"activities", "internal/object", "internal/chef", "internal/config", "internal/feed", "internal/plan", "internal/replicate", "internal/replicate/staging"},
 	"internal/daemon":                 {"activities", "workflows", "internal/object", "internal/config", "internal/connect", "internal/feedserver", "internal/feedserver/changelog", "internal/feedserver/primary", "internal/replicate/staging", "internal/temporalserver", "internal/version"},
-	"internal/ctl":                    {"activities", "workflows", "internal/object", "internal/chef", "internal/config", "internal/connect", "internal/feedserver", "internal/feedserver/changelog", "internal/feedserver/primary", "internal/kinds", "internal/plan", "internal/replicate", "internal/report", "internal/version"},
+	"internal/doctor":                 {"workflows", "internal/object", "internal/chef", "internal/config", "internal/feedserver", "internal/feedserver/changelog", "internal/feedserver/primary", "internal/replicate/staging", "internal/version"},
+	"internal/ctl":                    {"activities", "workflows", "internal/object", "internal/chef", "internal/config", "internal/connect", "internal/doctor", "internal/feedserver", "internal/feedserver/changelog", "internal/feedserver/primary", "internal/kinds", "internal/logfile", "internal/plan", "internal/prepare", "internal/replicate", "internal/report", "internal/version"},
 	"internal/demo/sample":            {"internal/chef"},
 	"internal/demo":                   {"workflows", "internal/object", "internal/chefserver", "internal/config", "internal/connect", "internal/daemon", "internal/demo/sample", "internal/replicate", "internal/replicate/staging", "internal/temporalserver"},
 	"worker":                          {"internal/config", "internal/daemon", "internal/demo", "internal/telemetry", "internal/temporalserver", "internal/version"},
@@ -57,6 +60,7 @@ var allowed = map[string][]string{
 	"tests/integration":               {},
 	"tests/replay":                    {},
 	"tests/property":                  {},
+	"tests/packages":                  {},
 	"internal/feed/feedtest":          {"internal/object", "internal/chef", "internal/chefserver", "internal/feed", "internal/kinds", "internal/plan", "tests/harness"},
 }
 

@@ -69,7 +69,7 @@ func start(c *cli.Context, cfg *config.Config, log *slog.Logger) (stop func(), e
 	if cfg.Serves() {
 		feedLog, closeLog := log, func() error { return nil }
 		if cfg.Replicates() { // whose log is the other one
-			if feedLog, closeLog, err = loggerTo(c, cfg, cfg.Server.LogDirectory, cfg.Server.LogRotation); err != nil {
+			if feedLog, closeLog, err = loggerTo(c, cfg, feedFiles(cfg)); err != nil {
 				return nil, err
 			}
 		}
@@ -95,24 +95,30 @@ func start(c *cli.Context, cfg *config.Config, log *slog.Logger) (stop func(), e
 
 // logger is the replicator's log, or that of the feed server where it is alone.
 func logger(c *cli.Context, cfg *config.Config) (*slog.Logger, func() error, error) {
-	if cfg.Replicates() {
-		return loggerTo(c, cfg, cfg.LogDirectory, cfg.LogRotation)
+	if !cfg.Replicates() {
+		return loggerTo(c, cfg, feedFiles(cfg))
 	}
-	return loggerTo(c, cfg, cfg.Server.LogDirectory, cfg.Server.LogRotation)
+	return loggerTo(c, cfg, telemetry.Options{
+		Directory: cfg.LogDirectory, Organizations: true, MaxBytes: cfg.LogRotation.MaxBytes, Keep: cfg.LogRotation.Keep,
+	})
 }
 
-// loggerTo is for people on a terminal and for machines elsewhere.
-func loggerTo(c *cli.Context, cfg *config.Config, dir string, rotation config.LogRotation) (*slog.Logger, func() error, error) {
-	level := cfg.LogLevel
+// feedFiles is where the feed server logs.
+func feedFiles(cfg *config.Config) telemetry.Options {
+	r := cfg.Server.LogRotation
+	return telemetry.Options{Directory: cfg.Server.LogDirectory, MaxBytes: r.MaxBytes, Keep: r.Keep}
+}
+
+// loggerTo is for people on a terminal and for machines elsewhere. o has the files.
+func loggerTo(c *cli.Context, cfg *config.Config, o telemetry.Options) (*slog.Logger, func() error, error) {
+	o.Level = cfg.LogLevel
 	if s := c.String("log-level"); s != "" {
-		if err := level.UnmarshalText([]byte(s)); err != nil {
+		if err := o.Level.UnmarshalText([]byte(s)); err != nil {
 			return nil, nil, fmt.Errorf("--log-level %q: use debug, info, warn or error (%w)", s, errUsage)
 		}
 	}
-	log, closeLog := telemetry.NewLogger(telemetry.Options{
-		Out: c.App.ErrWriter, Plain: isTerminal(c.App.ErrWriter), Level: level,
-		Directory: dir, MaxBytes: rotation.MaxBytes, Keep: rotation.Keep,
-	})
+	o.Out, o.Plain = c.App.ErrWriter, isTerminal(c.App.ErrWriter)
+	log, closeLog := telemetry.NewLogger(o)
 	return log, closeLog, nil
 }
 

@@ -1,6 +1,10 @@
 // Package telemetry is how operators hear of a running process: structured logs
 // for people on a terminal and for machines elsewhere. Nothing that it is given
 // may hold bodies, keys or signed headers.
+//
+// A record that names a pair, with the attribute org, goes to the log of that
+// organization; see package logfile for the names of the files. Warnings that repeat
+// are folded; see [folded].
 package telemetry
 
 import (
@@ -9,8 +13,22 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
-	"gopkg.in/natefinch/lumberjack.v2"
+	"github.com/chef-sync/chef-sync/internal/logfile"
+)
+
+// The attributes with a meaning.
+const (
+	// AttrOrg is the destination organization of the pair that a record is about,
+	// AttrSource the source.
+	AttrOrg, AttrSource = "org", "source"
+
+	// AttrRecovered says that a trouble of the record's pair is over, and names it.
+	AttrRecovered = "recovered"
+
+	attrRepeated   = "repeated"   // how many records like this one were left out
+	attrWorkflowID = "WorkflowID" // of the Temporal SDK
 )
 
 // Options says where logs go.
@@ -23,34 +41,50 @@ type Options struct {
 
 	Level slog.Level
 
-	// Directory gets the file ec-syncd.log, in JSON; "" writes no file.
+	// Directory gets the files, in JSON; "" writes none.
 	Directory string
 
+	// Organizations writes a file for each organization beside the manager's, which
+	// gets what is of none, and warnings. Without it the manager's gets everything.
+	Organizations bool
+
 	MaxBytes int64 // of a log file before it is rotated
-	Keep     int   // rotated files that are kept
+	Keep     int   // rotated files that are kept, of each
 }
 
-// NewLogger returns a logger, and a close that ends its file. If the directory
-// cannot be made, the logger writes to Out only, and says so there.
+// NewLogger returns a logger, and a close that says what is still folded and ends the
+// files. If the directory cannot be made, the logger writes to Out only, and says so
+// there.
 func NewLogger(o Options) (*slog.Logger, func() error) {
 	opts := &slog.HandlerOptions{Level: o.Level}
 	var out slog.Handler = slog.NewJSONHandler(o.Out, opts)
 	if o.Plain {
 		out = slog.NewTextHandler(o.Out, opts)
 	}
-	nothing := func() error { return nil }
-	if o.Directory == "" {
-		return slog.New(out), nothing
+	closeFiles := func() error { return nil }
+	var noDirectory error
+	if o.Directory != "" {
+		if noDirectory = os.MkdirAll(o.Directory, 0o750); noDirectory == nil {
+			l := newLogs(o, opts)
+			out, closeFiles = slog.NewMultiHandler(out, &split{logs: l}), l.Close
+		}
 	}
-	if err := os.MkdirAll(o.Directory, 0o750); err != nil {
-		l := slog.New(out)
-		l.Warn("no log file", "err", fmt.Sprintf("%v; set ec_sync_client['log_directory'] to a directory that can be written", err))
-		return l, nothing
+	f := newFolds(time.Now)
+	stop := f.sweepEvery(sweepInterval)
+	log := slog.New(&folded{folds: f, next: out})
+	if noDirectory != nil {
+		log.Warn("no log file", "err", fmt.Sprintf("%v; set log_directory to a directory that can be written", noDirectory))
 	}
-	file := &lumberjack.Logger{
-		Filename:   filepath.Join(o.Directory, "ec-syncd.log"),
-		MaxSize:    int(max(o.MaxBytes>>20, 1)), // in MiB
-		MaxBackups: o.Keep,
+	return log, func() error {
+		stop()
+		f.flush()
+		return closeFiles()
 	}
-	return slog.New(slog.NewMultiHandler(out, slog.NewJSONHandler(file, opts))), file.Close
+}
+
+// newLogs makes the files' handlers. A file is made with its first line.
+func newLogs(o Options, opts *slog.HandlerOptions) *logs {
+	l := &logs{options: o, handler: opts, open: map[string]slog.Handler{}}
+	l.manager = l.handlerOf(filepath.Join(o.Directory, logfile.Manager))
+	return l
 }
