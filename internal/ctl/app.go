@@ -54,7 +54,7 @@ func (a *App) cli() *cli.App {
 			a.verifyCommand(),
 			a.startCommand(), a.stopCommand(), a.syncNowCommand(), a.syncOnceCommand(),
 			a.approveCommand(), a.dropCommand(), a.forgetCommand(), a.removeCommand(),
-			a.reconfigureCommand(), a.versionCommand(),
+			a.reconfigureCommand(), a.prepareOrgCommand(), a.versionCommand(),
 		},
 	}
 	for _, c := range app.Commands {
