@@ -24,8 +24,12 @@ const maxBatch = 50_000
 
 // beginner is a connection or a pool.
 type beginner interface {
-	Begin(ctx context.Context) (pgx.Tx, error)
+	BeginTx(ctx context.Context, o pgx.TxOptions) (pgx.Tx, error)
 }
+
+// afresh has each statement see what was committed before it, and not before the
+// lock was waited for, whatever the database's defaults are.
+var afresh = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
 
 // A capturer makes passes: it brings the log up to what is committed. It is for
 // one caller at a time. Any number of capturers may work on one database.
@@ -67,7 +71,7 @@ type look struct {
 // pass makes a pass in one transaction. If wait is false and somebody else makes
 // one, it returns busy. A crash in the middle leaves nothing behind.
 func (c *capturer) pass(ctx context.Context, db beginner, wait bool) (p passed, err error) {
-	tx, err := db.Begin(ctx)
+	tx, err := db.BeginTx(ctx, afresh)
 	if err != nil {
 		return p, err
 	}

@@ -256,7 +256,7 @@ func Uninstall(ctx context.Context, conn *pgx.Conn) error {
 
 // inLock runs f in a transaction during which no numbers are given out.
 func (c *capturer) inLock(ctx context.Context, db beginner, f func(pgx.Tx) error) error {
-	tx, err := db.Begin(ctx)
+	tx, err := db.BeginTx(ctx, afresh)
 	if err != nil {
 		return err
 	}

@@ -188,7 +188,7 @@ func (l *Log) prune(ctx context.Context, c *capturer, conn *pgx.Conn) error {
 // prune forgets the tombstones that are older than age, names that nothing
 // refers to any more, and what triggers that are no longer in use have written.
 func (c *capturer) prune(ctx context.Context, db beginner, age time.Duration) (n int64, err error) {
-	tx, err := db.Begin(ctx)
+	tx, err := db.BeginTx(ctx, afresh)
 	if err != nil {
 		return 0, err
 	}
