@@ -94,8 +94,8 @@ type Log struct {
 	o       Options
 	control bool // pg_control_system may be read
 
-	refreshing sync.Mutex // one pass of Refresh at a time
-	waiters    waiters
+	refresh refresher
+	waiters waiters
 
 	mu  sync.Mutex
 	run running
@@ -123,7 +123,7 @@ type querier interface {
 // caller's; it is to be open as long as the log is used. Its connections are better
 // off with jit=off: compiling takes longer than any statement here.
 func Open(ctx context.Context, pool *pgxpool.Pool, o Options) (*Log, error) {
-	l := &Log{pool: pool, o: o.withDefaults(), run: running{began: time.Now()}}
+	l := &Log{pool: pool, o: o.withDefaults(), refresh: newRefresher(), run: running{began: time.Now()}}
 	if o.Capture != "" && o.Capture != Snapshot && o.Capture != Triggers {
 		return nil, fmt.Errorf("there is no capture %q", o.Capture)
 	}

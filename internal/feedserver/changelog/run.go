@@ -75,28 +75,6 @@ func (l *Log) serve(ctx context.Context) error {
 	}
 }
 
-// Refresh makes a pass: what was committed before it was called is in the log when
-// it returns. It may be called whether or not this server makes the passes, and
-// side by side, one after the other.
-func (l *Log) Refresh(ctx context.Context) error {
-	l.refreshing.Lock()
-	defer l.refreshing.Unlock()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	conn, err := l.pool.Acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Release()
-	c := &capturer{log: l.o.Logger, control: l.control, now: l.o.Now}
-	p, err := c.pass(ctx, conn.Conn(), true)
-	if err != nil {
-		return notInstalled(err)
-	}
-	return l.settle(ctx, p, conn.Conn())
-}
-
 // turn makes one pass and what is due besides, and says how long to pause. It
 // returns an error only if the connection cannot be used any more.
 func (l *Log) turn(ctx context.Context, c *capturer, conn *pgx.Conn) (time.Duration, error) {
