@@ -42,6 +42,9 @@ type Activities struct {
 
 	Settings Settings
 
+	// Webhook is told of what operators should hear; nil tells nobody.
+	Webhook Poster
+
 	// Version is that of chef-sync, for reports.
 	Version string
 

@@ -19,6 +19,7 @@ func (a *Activities) Fetch(ctx context.Context, in FetchInput) (FetchResult, err
 	if err != nil {
 		return FetchResult{}, asTemporal(err)
 	}
+	defer measure(ctx, "fetch")()
 	var n counter
 	defer beating(ctx, n.say)()
 	got, err := c.Engine.Fetch(ctx, in.Changes, n.count)
@@ -60,9 +61,11 @@ func (a *Activities) Apply(ctx context.Context, in ApplyInput) (ApplyResult, err
 	defer beating(ctx, done.say)()
 	opts := replicate.ApplyOptions{Skip: done.before, Doubt: activity.GetInfo(ctx).Attempt > 1}
 	if len(in.Deletes) > 0 {
+		defer measure(ctx, "delete")()
 		out, err := c.Engine.Delete(ctx, in.Deletes, opts, done.add)
 		return out, asTemporal(err)
 	}
+	defer measure(ctx, "apply")()
 	out, err := c.Engine.Apply(ctx, in.Batch, opts, done.add)
 	if err != nil {
 		activity.RecordHeartbeat(ctx, done.say())

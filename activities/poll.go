@@ -113,6 +113,7 @@ type poll struct {
 
 // once polls once. It returns nil and nil if there is nothing new.
 func (p *poll) once(ctx context.Context) (*PollResult, error) {
+	defer measure(ctx, "poll")()
 	c, err := p.a.connect(ctx, p.in.Pair)
 	if err != nil {
 		return nil, err
@@ -160,6 +161,7 @@ func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error)
 	page, err := c.Feed.Next(ctx, p.in.Cursor, feed.NextOptions{Limit: p.set.PageLimit, Deep: p.in.Deep, Wait: wait})
 	p.held = wait > 0 && time.Since(asked) > wait/2 // a server that knows nothing of it answers at once
 	if errors.Is(err, feed.ErrCursorLost) {
+		count(ctx, MetricLost, map[string]string{TagOrganization: p.in.Pair.Destination})
 		return &PollResult{Reset: err.Error(), CursorLost: true, Identities: p.in.Identities}, nil
 	}
 	if err != nil {

@@ -14,6 +14,8 @@ const (
 	NameVerifyList   = "VerifyList"
 	NameVerify       = "Verify"
 	NameVerifyReport = "VerifyReport"
+
+	NameNotify = "Notify"
 )
 
 // Register registers all activities.
@@ -24,4 +26,5 @@ func Register(r worker.ActivityRegistry, a *Activities) {
 	r.RegisterActivityWithOptions(a.VerifyList, activity.RegisterOptions{Name: NameVerifyList})
 	r.RegisterActivityWithOptions(a.Verify, activity.RegisterOptions{Name: NameVerify})
 	r.RegisterActivityWithOptions(a.VerifyReport, activity.RegisterOptions{Name: NameVerifyReport})
+	r.RegisterActivityWithOptions(a.Notify, activity.RegisterOptions{Name: NameNotify})
 }

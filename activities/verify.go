@@ -129,6 +129,7 @@ func (a *Activities) Verify(ctx context.Context, in VerifyInput) (VerifyResult, 
 	if err != nil {
 		return VerifyResult{}, asTemporal(err)
 	}
+	defer measure(ctx, "verify")()
 	var n counter
 	defer beating(ctx, n.say)()
 	out, err := a.verify(ctx, c, in, &n)

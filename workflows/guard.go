@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/plan"
 )
@@ -55,6 +56,9 @@ func (w *work) approval(ctx workflow.Context, batches []plan.Batch) (bool, error
 	}
 	s.Halt = &Halt{ID: haltID(batches, excess), Excess: excess, Sample: sample(batches)}
 	r.approved, r.dropped = false, false
+	workflow.GetMetricsHandler(ctx).WithTags(map[string]string{
+		activities.TagOrganization: r.in.Pair.Destination,
+	}).Counter(activities.MetricHalts).Inc(1)
 	defer func() { s.Halt, r.approved, r.dropped = nil, false, false }()
 	for !r.approved && !r.dropped {
 		r.show(ctx)

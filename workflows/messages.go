@@ -134,10 +134,17 @@ type Status struct {
 	// Verified is how the last verification ended; nil if there was none.
 	Verified *Verified `json:"verified,omitempty"`
 
-	Unsynced int    `json:"unsynced"`
-	Extras   int    `json:"extras"`           // objects that only the replica has, at the last full comparison
-	Reason   string `json:"reason,omitempty"` // of the mode, in words
-	Hint     string `json:"hint,omitempty"`
+	Unsynced int `json:"unsynced"`
+
+	// UnsyncedKinds is Unsynced by kind.
+	UnsyncedKinds map[object.Kind]int `json:"unsynced_kinds,omitempty"`
+
+	// Trouble is [activities.Trouble.Key] of what a waiting pair waits for.
+	Trouble string `json:"trouble,omitempty"`
+
+	Extras int    `json:"extras"`           // objects that only the replica has, at the last full comparison
+	Reason string `json:"reason,omitempty"` // of the mode, in words
+	Hint   string `json:"hint,omitempty"`
 
 	Counters Counters `json:"counters"`
 }

@@ -12,4 +12,5 @@ const Name = "SyncWorkflow"
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(SyncWorkflow, workflow.RegisterOptions{Name: Name})
 	r.RegisterWorkflowWithOptions(VerifyWorkflow, workflow.RegisterOptions{Name: VerifyName})
+	r.RegisterWorkflowWithOptions(IncidentWorkflow, workflow.RegisterOptions{Name: IncidentName})
 }

@@ -158,6 +158,12 @@ func (s *State) status(p object.Pair) Status {
 	if s.Survey != nil {
 		out.Feed = s.Survey.Head.Feed
 	}
+	if len(s.Unsynced) > 0 {
+		out.UnsyncedKinds = map[object.Kind]int{}
+	}
+	for _, u := range s.Unsynced {
+		out.UnsyncedKinds[u.Ref.Kind]++
+	}
 	switch out.Mode {
 	case ModeStopped:
 		out.Reason = s.StopReason
@@ -166,7 +172,7 @@ func (s *State) status(p object.Pair) Status {
 		out.Reason = s.Halt.String()
 		out.Hint = "chef-sync-ctl approve-deletes " + p.Destination + ", or drop-deletes"
 	case ModeWaiting:
-		out.Reason, out.Hint = s.Trouble.Message, s.Trouble.Hint
+		out.Reason, out.Hint, out.Trouble = s.Trouble.Message, s.Trouble.Hint, s.Trouble.Key
 	case ModeBootstrapping:
 		out.Reason = s.ResetReason
 	case ModeFollowing:

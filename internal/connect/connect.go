@@ -28,6 +28,10 @@ import (
 // Connector is an [activities.Connector] over a configuration. Make one with
 // New; its methods are safe for concurrent use.
 type Connector struct {
+	// Meter is told of requests, objects and files; nil means nobody is. Set it
+	// before the first Connect.
+	Meter Meter
+
 	cfg     *config.Config
 	staging *staging.Store
 	log     *slog.Logger
@@ -90,6 +94,9 @@ func (c *Connector) connection(p object.Pair, primary, replica *chef.Client) *ac
 	}
 	listing := &feed.Listing{
 		Primary: primary, Store: c.staging, Owner: "feed/" + p.Replica + "/" + p.Destination,
+	if c.Meter != nil {
+		engine.Meter = pairMeter{c.Meter, p.Destination}
+	}
 		Scope: engine.Scope, DeepInterval: deepInterval(c.cfg.DeepInterval), Parallel: c.cfg.Parallel,
 	}
 	sequence := &feed.UpdatedSince{Primary: primary, Scope: engine.Scope}
@@ -138,7 +145,7 @@ func (c *Connector) client(name string, s config.Server) (*chef.Client, error) {
 	if have := c.sides[name]; have != nil && have.files == files {
 		return have.client, nil
 	}
-	client, err := NewClient(c.cfg, s, c.log.With("side", name))
+	client, err := newClient(c.cfg, s, c.log.With("side", name), c.onRequest(name))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w (%w)", name, s.URL, err, activities.ErrNotConfigured)
 	}
@@ -155,7 +162,11 @@ func NewClient(cfg *config.Config, s config.Server, log *slog.Logger) (*chef.Cli
 	}
 	return chef.New(chef.Options{
 		URL: s.URL, User: s.User, Key: key, TLS: chef.TLSOptions(s.TLS), Header: s.Header,
-		FileHosts: s.FileHosts, Parallel: cfg.Parallel, Logger: log,
+		FileHosts: s.FileHosts, Parallel: cfg.Parallel, Logger: log, OnRequest: onRequest,
+	return newClient(cfg, s, log, nil)
+}
+
+func newClient(cfg *config.Config, s config.Server, log *slog.Logger, onRequest func(chef.RequestInfo)) (*chef.Client, error) {
 	})
 }
 

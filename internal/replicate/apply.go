@@ -110,6 +110,7 @@ type apply struct {
 // replica lets us write something else.
 func (a *apply) result(ctx context.Context) (Applied, error) {
 	a.out.Failed, a.out.Left = a.failed.sorted(), a.left.sorted()
+	a.e.failed(a.out.Failed)
 	done := a.out.Created + a.out.Updated + a.out.Equal + a.out.Deleted + len(a.opts.Skip)
 	if len(a.acls) > 1 && a.denied == len(a.out.Failed) && done == 0 && !a.e.mayWrite(ctx) {
 		return Applied{}, fmt.Errorf("replica: every write was refused (%s): %w", a.out.Failed[0].Reason, ErrDenied)
@@ -136,6 +137,7 @@ func (a *apply) one(ctx context.Context, it staging.Item) error {
 	a.mu.Lock()
 	*how(&a.out)++
 	a.mu.Unlock()
+	a.e.wrote(it.Ref, how)
 	a.progress(it.Ref)
 	return nil
 }
@@ -177,6 +179,7 @@ func (e *Engine) Delete(ctx context.Context, refs []object.Ref, o ApplyOptions, 
 		a.mu.Lock()
 		a.out.Deleted++
 		a.mu.Unlock()
+		e.did(ref, didDelete)
 		progress(ref)
 		return nil
 	})

@@ -45,6 +45,9 @@ type Engine struct {
 	// Now is the clock by which upload URLs expire; nil = time.Now.
 	Now func() time.Time
 
+	// Meter counts what is done; nil = nobody counts.
+	Meter Meter
+
 	sandboxFiles int // most files of one sandbox; 0 = maxSandboxFiles
 
 	primaryKnows, replicaKnows knowledge

@@ -71,6 +71,7 @@ func (e *Engine) Fetch(ctx context.Context, changes []object.Change, progress Pr
 		return Fetched{}, err
 	}
 	f.out.Failed = f.failed.sorted()
+	e.failed(f.out.Failed)
 	if f.out.Staged == 0 {
 		f.out.Batch = ""
 		return f.out, nil
@@ -240,6 +241,7 @@ func (f *fetch) stage(p *pending) error {
 	defer f.mu.Unlock()
 	if p.equal {
 		f.out.Equal++
+		f.e.did(p.item.Ref, didEqual)
 		return nil
 	}
 	f.out.Staged++

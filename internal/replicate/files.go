@@ -141,6 +141,7 @@ func (f *fetch) download(ctx context.Context, lacking map[string]string) error {
 		if fresh {
 			f.out.Files++
 			f.out.Bytes += n
+			f.e.moved(w.owners[0].Kind, didDownload, n)
 		}
 		f.progress(w.owners[0])
 		return nil

@@ -115,7 +115,7 @@ func (a *apply) uploadAll(ctx context.Context, urls map[string]string, up *uploa
 	sums := slices.Sorted(maps.Keys(urls))
 	return a.e.each(ctx, len(sums), func(ctx context.Context, i int) error {
 		sum := sums[i]
-		err := a.uploadOne(ctx, sum, urls[sum])
+		size, err := a.uploadOne(ctx, sum, urls[sum])
 		stale := errors.Is(err, chef.ErrURLExpired)
 		if err != nil && !stale && !ownFault(ctx, a.e.Replica, err) {
 			return err
@@ -126,6 +126,7 @@ func (a *apply) uploadAll(ctx context.Context, urls map[string]string, up *uploa
 		case err == nil:
 			up.good = append(up.good, sum)
 			a.out.Files++
+			a.e.moved(anyKind, didUpload, size)
 		case stale:
 			up.stale, up.why = append(up.stale, sum), err
 		default:
@@ -145,14 +146,15 @@ func (a *apply) uploadAll(ctx context.Context, urls map[string]string, up *uploa
 // blame.
 const storeDown = 16
 
-// uploadOne uploads one file, which nobody else uploads meanwhile.
-func (a *apply) uploadOne(ctx context.Context, sum, url string) error {
+// uploadOne uploads one file, which nobody else uploads meanwhile, and returns its
+// size in bytes.
+func (a *apply) uploadOne(ctx context.Context, sum, url string) (int64, error) {
 	data, err := a.e.Staging.File(ctx, sum)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer a.e.Uploads.lock(sum)()
-	return onSide("replica", a.e.Replica.UploadFile(ctx, url, sum, int64(len(data)), func() (io.ReadCloser, error) {
+	return int64(len(data)), onSide("replica", a.e.Replica.UploadFile(ctx, url, sum, int64(len(data)), func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(data)), nil
 	}))
 }
