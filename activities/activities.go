@@ -122,6 +122,11 @@ func beating(ctx context.Context, say func() any) (stop func()) {
 	}
 }
 
+// log is the log of a pair.
+func (a *Activities) log(p object.Pair) *slog.Logger {
+	return a.Log.With("org", p.Destination, "source", p.Source)
+}
+
 // connect finds the pair's connection; not finding it is a trouble of the pair.
 func (a *Activities) connect(ctx context.Context, p object.Pair) (*Connection, error) {
 	c, err := a.Connector.Connect(ctx, p)

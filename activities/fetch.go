@@ -72,7 +72,7 @@ func (a *Activities) Apply(ctx context.Context, in ApplyInput) (ApplyResult, err
 		return ApplyResult{}, asTemporal(err)
 	}
 	if err := c.Engine.Staging.DropBatch(ctx, in.Batch); err != nil {
-		a.Log.WarnContext(ctx, "staged batch stays until it is purged", "org", in.Pair.Destination, "err", err)
+		a.log(in.Pair).WarnContext(ctx, "staged batch stays until it is purged", "err", err)
 	}
 	return out, nil
 }

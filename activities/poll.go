@@ -297,7 +297,7 @@ func (p *poll) failed(ctx context.Context, err error) (PollResult, error) {
 	}
 	delay := max(jitter(back.After(p.beat.Fails)), chef.RetryAfter(err))
 	if t.Key != p.in.Trouble && (!passing || p.beat.Fails >= tolerated) {
-		p.a.Log.ErrorContext(ctx, "pair cannot be replicated", "org", p.in.Pair.Destination, "err", t.Message, "hint", t.Hint)
+		p.a.log(p.in.Pair).ErrorContext(ctx, "pair cannot be replicated", "err", t.Message, "hint", t.Hint)
 		return PollResult{Trouble: &t, Identities: p.in.Identities}, nil
 	}
 	return PollResult{}, p.again(ctx, TypeWaiting, delay, fmt.Sprintf("%s; next try in %s", t.Message, delay.Round(time.Second)))

@@ -30,7 +30,7 @@ func (a *Activities) VerifyReport(ctx context.Context, r report.Report) (string,
 		return "", fmt.Errorf("write the report of the verification: %w", err)
 	}
 	if err := pruneReports(dir, reportPrefix(r)); err != nil {
-		a.Log.WarnContext(ctx, "old reports stay", "dir", dir, "err", err)
+		a.log(r.Pair).WarnContext(ctx, "old reports stay", "dir", dir, "err", err)
 	}
 	return r.File, nil
 }

@@ -85,6 +85,7 @@ func (r *run) retry(ctx workflow.Context, due []Unsynced) {
 	switch {
 	case r.settle(w.all(ctx, plan.Coalesce(changes))):
 		r.state.LastSync = r.now()
+		r.tellApplied("unsynced objects tried again", len(due))
 	case r.sitting: // or else these would be the first thing to be tried again
 		r.state.repark(due, *r.state.Trouble, r.now(), r.opts)
 	}
@@ -116,6 +117,7 @@ func (r *run) advance(page activities.PollResult) {
 	r.state.LastSync = r.now()
 	r.state.Counters.Cycles++
 	r.state.Counters.Ignored += int64(page.Ignored)
+	r.tellApplied("page applied", len(page.Changes))
 	if was {
 		r.state.Extras = page.Extras
 	}

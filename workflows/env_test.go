@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -36,6 +37,8 @@ type world struct {
 	log     []string                   // what was done, in order
 	polls   []activities.PollInput
 
+	logged bytes.Buffer // what the workflow and the SDK logged from INFO on
+
 	pageLimit int
 	totals    map[object.Kind]int
 
@@ -54,12 +57,13 @@ var pair = object.Pair{Replica: "sync", Source: "acme", Destination: "acme"}
 
 func newWorld(t *testing.T) *world {
 	var s testsuite.WorkflowTestSuite
-	s.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	w := &world{
-		t: t, env: s.NewTestWorkflowEnvironment(), pageLimit: 100,
+		t: t, pageLimit: 100,
 		holds: map[object.Ref]bool{}, replica: map[object.Ref]bool{}, staged: map[string][]object.Change{},
 		tries: map[object.Ref]int{},
 	}
+	s.SetLogger(log.NewStructuredLogger(slog.New(slog.NewTextHandler(&w.logged, nil))))
+	w.env = s.NewTestWorkflowEnvironment()
 	w.env.SetWorkerOptions(endless)
 	w.env.SetTestTimeout(10 * time.Second)
 	workflows.Register(w.env)

@@ -22,7 +22,9 @@ type shown struct {
 func (r *run) show(ctx workflow.Context) {
 	if m := r.state.mode(); m != r.state.Mode {
 		r.state.Mode, r.state.Since = m, r.now()
+		r.tellMode()
 	}
+	r.tellRecovery()
 	workflow.SetCurrentDetails(ctx, r.details())
 	now := shown{mode: r.state.Mode, unsynced: len(r.state.Unsynced), set: true}
 	if !r.opts.SearchAttributes || now == r.shown {

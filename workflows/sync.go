@@ -46,16 +46,18 @@ type run struct {
 	stopHandled, startHandled time.Time // see onStop
 
 	shown shown // what the Web UI was last given
+	told  told  // what the log was last told
 }
 
 func newRun(ctx workflow.Context, in SyncInput) (*run, error) {
-	r := &run{in: in, opts: in.Options.orDefault(), log: workflow.GetLogger(ctx)}
+	r := &run{in: in, opts: in.Options.orDefault(), log: logger(ctx, in.Pair)}
 	r.state = &r.in.State
 	r.now = func() time.Time { return workflow.Now(ctx).UTC() }
 	if r.state.Since.IsZero() {
 		r.state.Since = r.now()
 		r.state.Behind = -1
 	}
+	r.told = told{counters: r.state.Counters, trouble: r.state.Trouble}
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryStatus,
 		func() (Status, error) { return r.state.status(in.Pair), nil },
 		workflow.QueryHandlerOptions{Description: "Mode, cursor, last synchronization, counters."})
@@ -158,7 +160,7 @@ const calm = 5 * time.Minute
 
 // reset begins a full comparison.
 func (r *run) reset(ctx workflow.Context, why string, ids object.Identities, lost bool) {
-	r.log.Info("full comparison", "org", r.in.Pair.Destination, "why", why)
+	r.log.Info("full comparison", "why", why)
 	if lost {
 		r.state.Cursor, r.state.Resume = object.Cursor{}, object.Cursor{}
 	}
@@ -246,7 +248,7 @@ func (r *run) wait(ctx workflow.Context, d time.Duration, why string) {
 // trouble notes what keeps the pair from going on.
 func (r *run) trouble(t activities.Trouble) {
 	if r.state.Trouble == nil || r.state.Trouble.Key != t.Key {
-		r.log.Warn("pair waits", "org", r.in.Pair.Destination, "why", t.Message)
+		r.log.Warn("pair waits", "why", t.Message, "hint", t.Hint)
 	}
 	r.state.Trouble = &t
 }

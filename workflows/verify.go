@@ -269,7 +269,7 @@ func (v *verification) finish(ctx workflow.Context) (report.Report, error) {
 	v.report.Judge()
 	wctx := workflow.WithActivityOptions(ctx, batchOptions("write the report", v.place.Queue))
 	if err := workflow.ExecuteActivity(wctx, activities.NameVerifyReport, v.report).Get(ctx, &v.report.File); err != nil {
-		workflow.GetLogger(ctx).Warn("the report of a verification was not written", "org", v.in.Pair.Destination, "err", err)
+		logger(ctx, v.in.Pair).Warn("the report of a verification was not written", "err", err)
 	}
 	v.show(ctx, "done", v.place.Total)
 	news := Signal{At: v.now(), Verified: &Verified{

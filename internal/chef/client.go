@@ -20,6 +20,7 @@ import (
 type Client struct {
 	*shared
 	organization string
+	log          *slog.Logger
 }
 
 // shared is what the clients of one server have in common.
@@ -31,7 +32,6 @@ type shared struct {
 	files     *http.Transport // file transfers; apart, since their connections get closed
 	fileHosts []hostRule
 	slots     chan struct{}
-	log       *slog.Logger
 
 	signVersion   atomic.Value // string, the one in use
 	apiVersion    atomic.Int32 // versionUnknown until negotiated
@@ -72,7 +72,6 @@ func New(o Options) (*Client, error) {
 		signer:    signer{user: o.User, key: o.Key},
 		fileHosts: fileHosts,
 		slots:     make(chan struct{}, o.Parallel),
-		log:       o.Logger,
 		now:       time.Now,
 		pause:     pause,
 	}
@@ -83,7 +82,7 @@ func New(o Options) (*Client, error) {
 	s.files.DisableCompression = true // the bytes as they are stored are what the checksum is of
 	s.apiVersion.Store(versionUnknown)
 	s.signVersion.Store(firstSignVersion(o.SignVersion))
-	return &Client{shared: s, organization: organization}, nil
+	return &Client{shared: s, organization: organization, log: o.Logger}, nil
 }
 
 func firstSignVersion(asked string) string {
@@ -124,7 +123,13 @@ func pause(ctx context.Context, d time.Duration) error {
 // server; "" is for a server without organizations. It shares connections,
 // limits and negotiated versions with c, and costs nothing.
 func (c *Client) WithOrganization(organization string) *Client {
-	return &Client{shared: c.shared, organization: organization}
+	return &Client{shared: c.shared, organization: organization, log: c.log}
+}
+
+// WithLogger returns a client that says to another logger what [Options.Logger] is
+// told. It shares with c what WithOrganization does.
+func (c *Client) WithLogger(log *slog.Logger) *Client {
+	return &Client{shared: c.shared, organization: c.organization, log: log}
 }
 
 // URL returns the server's root, without organization and without a slash at

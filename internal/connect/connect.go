@@ -80,7 +80,9 @@ func (c *Connector) Connect(_ context.Context, p object.Pair) (*activities.Conne
 	if have := c.pairs[p]; have != nil && have.primary == primary && have.replica == replica {
 		return have.conn, nil
 	}
-	conn := c.connection(p, inOrganization(primary, c.cfg.Primary, p.Source), inOrganization(replica, c.cfg.Replica, p.Destination))
+	conn := c.connection(p,
+		c.logging(inOrganization(primary, c.cfg.Primary, p.Source), p, "master"),
+		c.logging(inOrganization(replica, c.cfg.Replica, p.Destination), p, "replica"))
 	c.pairs[p] = &pair{conn: conn, primary: primary, replica: replica}
 	return conn, nil
 }
@@ -137,6 +139,11 @@ func inOrganization(c *chef.Client, s config.Server, org string) *chef.Client {
 		return c
 	}
 	return c.WithOrganization(org)
+}
+
+// logging returns a client whose log names the pair.
+func (c *Connector) logging(client *chef.Client, p object.Pair, name string) *chef.Client {
+	return client.WithLogger(c.log.With("org", p.Destination, "source", p.Source, "side", name))
 }
 
 // client returns the client of one side, a new one if its files have changed.
