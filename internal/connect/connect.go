@@ -94,11 +94,11 @@ func (c *Connector) connection(p object.Pair, primary, replica *chef.Client) *ac
 		Primary: primary, Replica: replica, Staging: c.staging,
 		Wanted: set.Scope, Recreate: set.Thaw, Parallel: c.cfg.Parallel, Uploads: &c.uploads,
 	}
-	listing := &feed.Listing{
-		Primary: primary, Store: c.staging, Owner: "feed/" + p.Replica + "/" + p.Destination,
 	if c.Meter != nil {
 		engine.Meter = pairMeter{c.Meter, p.Destination}
 	}
+	listing := &feed.Listing{
+		Primary: primary, Store: c.staging, Owner: "feed/" + p.Replica + "/" + p.Destination,
 		Scope: engine.Scope, DeepInterval: deepInterval(c.cfg.DeepInterval), Parallel: c.cfg.Parallel,
 	}
 	sequence := &feed.UpdatedSince{Primary: primary, Scope: engine.Scope}
@@ -163,6 +163,10 @@ func (c *Connector) client(name string, s config.Server) (*chef.Client, error) {
 // NewClient returns a client of one of the configuration's servers, outside any
 // organization.
 func NewClient(cfg *config.Config, s config.Server, log *slog.Logger) (*chef.Client, error) {
+	return newClient(cfg, s, log, nil)
+}
+
+func newClient(cfg *config.Config, s config.Server, log *slog.Logger, onRequest func(chef.RequestInfo)) (*chef.Client, error) {
 	key, err := chef.ReadKey(s.KeyFile)
 	if err != nil {
 		return nil, err
@@ -170,10 +174,6 @@ func NewClient(cfg *config.Config, s config.Server, log *slog.Logger) (*chef.Cli
 	return chef.New(chef.Options{
 		URL: s.URL, User: s.User, Key: key, TLS: chef.TLSOptions(s.TLS), Header: s.Header,
 		FileHosts: s.FileHosts, Parallel: cfg.Parallel, Logger: log, OnRequest: onRequest,
-	return newClient(cfg, s, log, nil)
-}
-
-func newClient(cfg *config.Config, s config.Server, log *slog.Logger, onRequest func(chef.RequestInfo)) (*chef.Client, error) {
 	})
 }
 
