@@ -83,7 +83,10 @@ func TestChanges(t *testing.T) {
 				c.do(`UPDATE keys SET public_key = 'PEM2' WHERE key_name = 'spare'`)
 			}, []string{"update /clients/host2"}},
 			{"key renamed", func() { c.do(`UPDATE keys SET key_name = 'other' WHERE key_name = 'spare'`) }, []string{"update /clients/host2"}},
-			{"key deleted", func() { c.do(`DELETE FROM keys WHERE key_name = 'other'`) }, []string{"update /clients/host2"}},
+			{"key given to another client", func() {
+				c.do(`UPDATE keys SET id = (SELECT id FROM clients WHERE org_id = $1 AND name = 'host1') WHERE key_name = 'other'`, c.org)
+			}, []string{"update /clients/host1", "update /clients/host2"}},
+			{"key deleted", func() { c.do(`DELETE FROM keys WHERE key_name = 'other'`) }, []string{"update /clients/host1"}},
 			{"key of nobody", func() {
 				c.do(`INSERT INTO keys (id, key_name, public_key, key_version, created_at, expires_at) VALUES ($1, 'x', '', 0, now(), 'infinity')`, guid())
 			}, nil},

@@ -5,6 +5,9 @@ BEGIN
       INSERT INTO chef_sync.outbox (kind, action, ref) VALUES ('k', 'u', OLD.id);
     ELSE
       INSERT INTO chef_sync.outbox (kind, action, ref) VALUES ('k', 'u', NEW.id);
+      IF TG_OP = 'UPDATE' AND OLD.id <> NEW.id THEN
+        INSERT INTO chef_sync.outbox (kind, action, ref) VALUES ('k', 'u', OLD.id);
+      END IF;
     END IF;
   {failed}
   END;
