@@ -22,7 +22,8 @@ const module = "github.com/chef-sync/chef-sync"
 // that a new room gets its place in the house on purpose.
 var allowed = map[string][]string{
 	"internal/object": {},
-	"internal/chef":   {},
+	"internal/pace":   {},
+	"internal/chef":   {"internal/pace"},
 	"internal/plan":   {"internal/object"},
 	"internal/config": {"internal/object"},
 

@@ -1,0 +1,376 @@
+package pace
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// clock is one that only moves when somebody sleeps by it, or by hand.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	return ctx.Err()
+}
+
+func (c *clock) forward(d time.Duration) { _ = c.Sleep(context.Background(), d) }
+
+func paced(l Limits) (*Server, *clock) {
+	c := newClock()
+	return New(l, Clock{Now: c.Now, Sleep: c.Sleep}), c
+}
+
+// begin takes a turn, which must not have to wait for another to end.
+func begin(t *testing.T, s *Server) *Turn {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	turn, err := s.Begin(ctx, false)
+	if err != nil {
+		t.Fatalf("Begin: %v", err)
+	}
+	return turn
+}
+
+var well = Outcome{Answered: true}
+
+func answers(t *testing.T, s *Server, n int, o Outcome) {
+	t.Helper()
+	for range n {
+		begin(t, s).End(o)
+	}
+}
+
+func TestRequestsPerSecond(t *testing.T) {
+	for _, tt := range []struct{ limit, requests int }{{1, 5}, {5, 51}, {40, 400}, {1000, 3000}} {
+		s, c := paced(Limits{RequestsPerSecond: tt.limit})
+		start := c.Now()
+		answers(t, s, tt.requests, well)
+		took := c.Now().Sub(start)
+		// A tenth of a second's requests may come at once.
+		least := time.Duration(tt.requests-max(tt.limit/10, 1)) * time.Second / time.Duration(tt.limit)
+		if took < least-time.Millisecond || took > least+time.Second/time.Duration(tt.limit)+time.Millisecond {
+			t.Errorf("%d requests at %d/s took %v, want %v", tt.requests, tt.limit, took, least)
+		}
+		if st := s.Stats(); !st.RateLimited || st.BytesLimited {
+			t.Errorf("at %d/s: %+v", tt.limit, st)
+		}
+	}
+	s, c := paced(Limits{})
+	start := c.Now()
+	answers(t, s, 1000, well)
+	if took := c.Now().Sub(start); took != 0 || s.Stats().Slowed() != nil {
+		t.Errorf("without limits: %v, %v", took, s.Stats().Slowed())
+	}
+}
+
+// A request that is held counts as a request, and takes no place.
+func TestHeldRequests(t *testing.T) {
+	s, c := paced(Limits{Parallel: 1, RequestsPerSecond: 1})
+	start := c.Now()
+	for range 3 {
+		if _, err := s.Begin(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took := c.Now().Sub(start); took != 2*time.Second {
+		t.Errorf("three at 1/s took %v", took)
+	}
+	begin(t, s)
+	if st := s.Stats(); st.InFlight != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestBytesPerSecond(t *testing.T) {
+	for _, limit := range []int64{1, 100, 4096, 1 << 20} {
+		s, c := paced(Limits{BytesPerSecond: limit})
+		start := c.Now()
+		size := limit*10 + 7
+		n, err := io.Copy(io.Discard, s.Reader(t.Context(), strings.NewReader(strings.Repeat("x", int(size)))))
+		if n != size || err != nil {
+			t.Fatalf("%d bytes, %v", n, err)
+		}
+		took := c.Now().Sub(start)
+		if took < 9*time.Second || took > 18*time.Second {
+			t.Errorf("%d bytes at %d/s took %v, want 9 s to 10 s, and a byte's time more", size, limit, took)
+		}
+	}
+}
+
+// No second moves more than two seconds' worth, however large the reads are.
+func TestBytesComeEvenly(t *testing.T) {
+	const limit = 64 << 10
+	s, c := paced(Limits{BytesPerSecond: limit})
+	r := s.Reader(t.Context(), strings.NewReader(strings.Repeat("x", 10*limit)))
+	start, total := c.Now(), 0
+	for p := make([]byte, 1<<20); ; {
+		n, err := r.Read(p)
+		if total += n; float64(total) > limit*(c.Now().Sub(start).Seconds()+1) {
+			t.Fatalf("%d bytes in %v", total, c.Now().Sub(start))
+		}
+		if err != nil {
+			break
+		}
+	}
+	if total != 10*limit {
+		t.Errorf("%d bytes", total)
+	}
+}
+
+func TestReaderEndsWithItsContext(t *testing.T) {
+	s := New(Limits{BytesPerSecond: 1}, Clock{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := io.ReadAll(s.Reader(ctx, strings.NewReader("xx"))); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	r := strings.NewReader("x")
+	if New(Limits{}, Clock{}).Reader(ctx, r) != io.Reader(r) {
+		t.Error("a reader is wrapped though nothing limits it")
+	}
+}
+
+func TestLeftAlone(t *testing.T) {
+	s, c := paced(Limits{Parallel: 2})
+	first, second := begin(t, s), begin(t, s)
+	first.End(Outcome{Overload: "503", Alone: 20 * time.Second})
+	second.End(Outcome{Overload: "429", Alone: 5 * time.Second}) // does not shorten it
+	if st := s.Stats(); st.AloneUntil != c.Now().Add(20*time.Second) || st.AloneWhy != "503" {
+		t.Errorf("%+v", st)
+	}
+	start := c.Now()
+	begin(t, s).End(well)
+	if took := c.Now().Sub(start); took != 20*time.Second {
+		t.Errorf("a request went after %v", took)
+	}
+	start = c.Now()
+	begin(t, s).End(Outcome{Overload: "503", Alone: 48 * time.Hour})
+	for _, held := range []bool{false, true} {
+		_, err := s.Begin(t.Context(), held)
+		var alone *AloneError
+		if !errors.As(err, &alone) || alone.Left != MaxAlone || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "13:00:20 UTC") {
+			t.Errorf("held %t: %v", held, err)
+		}
+	}
+	if st := s.Stats(); st.InFlight != 0 || c.Now() != start {
+		t.Errorf("%+v at %v", st, c.Now())
+	}
+	c.forward(MaxAlone)
+	begin(t, s).End(well)
+	if st := s.Stats(); !st.AloneUntil.IsZero() {
+		t.Errorf("%+v", st)
+	}
+}
+
+// size is how many turns are given out at a time.
+func size(t *testing.T, s *Server) int {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var turns []*Turn
+	for s.Stats().InFlight < s.Stats().Parallel {
+		turns = append(turns, begin(t, s))
+	}
+	late, err := s.Begin(ctx, false)
+	if err == nil {
+		t.Fatalf("more than %d at a time: %v", len(turns), late)
+	}
+	for _, turn := range turns {
+		turn.End(Outcome{})
+	}
+	return len(turns)
+}
+
+func TestWindow(t *testing.T) {
+	s, c := paced(Limits{Parallel: 8})
+	overload := Outcome{Overload: "503"}
+	want := func(n int) {
+		t.Helper()
+		if got := size(t, s); got != n {
+			t.Fatalf("%d at a time, want %d", got, n)
+		}
+	}
+	want(8)
+	var turns []*Turn
+	for range 8 {
+		turns = append(turns, begin(t, s))
+	}
+	c.forward(time.Second)
+	for _, turn := range turns { // one trouble, heard of eight times
+		turn.End(overload)
+	}
+	want(4)
+	c.forward(time.Second)
+	answers(t, s, 1, overload)
+	want(2)
+	answers(t, s, 1, overload)
+	answers(t, s, 1, overload)
+	want(1)
+	if st := s.Stats(); st.Why != "503" || st.Cuts != 4 || len(st.Slowed()) != 1 || st.Slowed()[0] != "1 of 8 requests at a time (503)" {
+		t.Errorf("%+v %q", st, st.Slowed())
+	}
+	answers(t, s, growAfter-1, well)
+	want(1)
+	answers(t, s, 5, Outcome{}) // say nothing
+	want(1)
+	answers(t, s, 1, well)
+	want(2)
+	answers(t, s, 6*growAfter, well)
+	want(8)
+	answers(t, s, 10*growAfter, well)
+	want(8)
+	if st := s.Stats(); st.Why != "" || st.Slowed() != nil {
+		t.Errorf("%+v", st)
+	}
+}
+
+// read takes a small read of the given time.
+func read(t *testing.T, s *Server, c *clock, kind string, took time.Duration) {
+	t.Helper()
+	turn := begin(t, s)
+	c.forward(took)
+	turn.End(Outcome{Answered: true, Read: kind})
+}
+
+func TestSlowReads(t *testing.T) {
+	s, c := paced(Limits{Parallel: 8})
+	reads := func(n int, kind string, took time.Duration) {
+		t.Helper()
+		for range n {
+			read(t, s, c, kind, took)
+		}
+	}
+	reads(10, "roles", 20*time.Millisecond)
+	reads(10, "nodes", 900*time.Millisecond) // another kind, which takes its time
+	reads(40, "roles", 500*time.Millisecond) // within the slack
+	if st := s.Stats(); st.Parallel != 8 {
+		t.Fatalf("%+v", st)
+	}
+	reads(40, "roles", time.Second)
+	st := s.Stats()
+	if st.Parallel != 1 || st.Why != "slow answers" {
+		t.Fatalf("%+v: reads that take fifty times their best", st)
+	}
+	reads(10*growAfter, "roles", 20*time.Millisecond)
+	if st := s.Stats(); st.Parallel != 8 {
+		t.Fatalf("%+v", st)
+	}
+	// A server that is slow for good is what it is.
+	c.forward(2 * floorFor)
+	reads(1, "roles", time.Second)
+	c.forward(floorFor)
+	reads(20*growAfter, "roles", time.Second)
+	if st := s.Stats(); st.Parallel != 8 {
+		t.Errorf("%+v: after ten minutes of the same", st)
+	}
+}
+
+// Whoever waits is let in in the order of coming, and not at all if it gave up.
+func TestOrder(t *testing.T) {
+	s := New(Limits{Parallel: 1}, Clock{})
+	held := begin(t, s)
+	var mu sync.Mutex
+	var order []int
+	var wg sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	for i := range 6 {
+		wg.Go(func() {
+			with := t.Context()
+			if i%2 == 1 {
+				with = ctx
+			}
+			turn, err := s.Begin(with, false)
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			order = append(order, i)
+			mu.Unlock()
+			turn.End(well)
+		})
+		for s.Stats().Waiting != i+1 {
+			runtime.Gosched()
+		}
+	}
+	cancel()
+	for s.Stats().Waiting != 3 {
+		runtime.Gosched()
+	}
+	held.End(well)
+	wg.Wait()
+	if len(order) != 3 || order[0] != 0 || order[1] != 2 || order[2] != 4 {
+		t.Errorf("order %v", order)
+	}
+	if st := s.Stats(); st.InFlight != 0 || st.Waiting != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// However turns begin, end and are given up, none is lost and none too many.
+func TestTurnsAreNotLost(t *testing.T) {
+	s := New(Limits{Parallel: 3}, Clock{})
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%7)*time.Millisecond)
+			defer cancel()
+			turn, err := s.Begin(ctx, false)
+			if err != nil {
+				return
+			}
+			if n := s.Stats().InFlight; n > 3 {
+				t.Errorf("%d at a time", n)
+			}
+			turn.End([]Outcome{well, {}, {Overload: "500"}}[i%3])
+		})
+	}
+	wg.Wait()
+	if st := s.Stats(); st.InFlight != 0 || st.Waiting != 0 {
+		t.Errorf("%+v", st)
+	}
+	size(t, s)
+}
+
+func TestBoth(t *testing.T) {
+	got := Limits{Parallel: 4, RequestsPerSecond: 10}.Both(Limits{Parallel: 2, BytesPerSecond: 7})
+	if want := (Limits{Parallel: 2, RequestsPerSecond: 10, BytesPerSecond: 7}); got != want {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestSlowedSaysIt(t *testing.T) {
+	st := Stats{
+		Limits: Limits{Parallel: 4, RequestsPerSecond: 20, BytesPerSecond: 5_000_000}, Parallel: 2, Why: "503",
+		AloneUntil: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), AloneWhy: "503", RateLimited: true, BytesLimited: true,
+	}
+	got := strings.Join(st.Slowed(), "\n")
+	want := "left alone until 03:04:05 UTC, as it asked (503, Retry-After)\n2 of 4 requests at a time (503)\nlimited to 20 requests/s\nfiles limited to 5 MB/s"
+	if got != want {
+		t.Errorf("%s", got)
+	}
+	for n, want := range map[int64]string{1: "1 B", 1 << 20: "1 MiB", 3 << 10: "3 KiB", 1500: "1500 B", 2e9: "2 GB"} {
+		if got := bytesText(n); got != want {
+			t.Errorf("%d is %s", n, got)
+		}
+	}
+}
