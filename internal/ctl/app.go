@@ -54,7 +54,7 @@ func (a *App) cli() *cli.App {
 			a.verifyCommand(),
 			a.startCommand(), a.stopCommand(), a.syncNowCommand(), a.syncOnceCommand(),
 			a.approveCommand(), a.dropCommand(), a.forgetCommand(), a.removeCommand(),
-			a.reconfigureCommand(), a.prepareOrgCommand(), a.versionCommand(),
+			a.reconfigureCommand(), a.prepareOrgCommand(), a.doctorCommand(), a.versionCommand(),
 		},
 	}
 	for _, c := range app.Commands {
@@ -88,6 +88,7 @@ Prove that they are equal       ` + program + ` verify acme
 Begin, or go on                 ` + program + ` sync-start acme
 Copy once, and prove it         ` + program + ` sync-once acme
 Stop writing to the replica     ` + program + ` sync-stop acme --reason 'restoring a backup'
+What is wrong, what helps?      ` + program + ` doctor
 Set up a primary's feed         ` + program + ` reconfigure --dry-run
 For scripts                     ` + program + ` sync-status --output json
 More on a command               ` + program + ` sync-status --help

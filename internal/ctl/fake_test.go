@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 
+	"github.com/chef-sync/chef-sync/internal/doctor"
 	reports "github.com/chef-sync/chef-sync/internal/report"
 	"github.com/chef-sync/chef-sync/workflows"
 )
@@ -32,6 +33,7 @@ type fake struct {
 	Denied    bool
 	NoSpace   bool           // the namespace does not exist
 	Polled    *time.Duration // how long ago a worker last asked for work; nil = never
+	Worker    string         // its identity
 	Searches  bool           // the namespace has the search attributes
 	Workflows map[string]*fakeWorkflow
 
@@ -306,6 +308,14 @@ func (f *fake) LastPoller(_ context.Context, queue string) (time.Time, error) {
 		return time.Time{}, err
 	}
 	return f.now().Add(-*f.Polled), nil
+}
+
+func (f *fake) Pollers(ctx context.Context, queue string) ([]doctor.Poller, error) {
+	last, err := f.LastPoller(ctx, queue)
+	if err != nil || last.IsZero() {
+		return nil, err
+	}
+	return []doctor.Poller{{Identity: f.Worker, Seen: last}}, nil
 }
 
 func (f *fake) SearchAttributes(context.Context) (map[string]enums.IndexedValueType, error) {

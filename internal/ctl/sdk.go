@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/chef-sync/chef-sync/internal/doctor"
 	"github.com/chef-sync/chef-sync/workflows"
 )
 
@@ -172,19 +173,28 @@ func (s *sdk) open(ctx context.Context, workflowType, replica string) ([]string,
 }
 
 func (s *sdk) LastPoller(ctx context.Context, queue string) (time.Time, error) {
+	pollers, err := s.Pollers(ctx, queue)
+	var last time.Time
+	for _, p := range pollers {
+		if p.Seen.After(last) {
+			last = p.Seen
+		}
+	}
+	return last, err
+}
+
+func (s *sdk) Pollers(ctx context.Context, queue string) ([]doctor.Poller, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	got, err := s.client.DescribeTaskQueue(ctx, queue, enums.TASK_QUEUE_TYPE_WORKFLOW)
 	if err != nil {
-		return time.Time{}, err
+		return nil, err
 	}
-	var last time.Time
+	var out []doctor.Poller
 	for _, p := range got.GetPollers() {
-		if at := p.GetLastAccessTime().AsTime(); at.After(last) {
-			last = at
-		}
+		out = append(out, doctor.Poller{Identity: p.GetIdentity(), Seen: p.GetLastAccessTime().AsTime()})
 	}
-	return last, nil
+	return out, nil
 }
 
 func (s *sdk) SearchAttributes(ctx context.Context) (map[string]enums.IndexedValueType, error) {

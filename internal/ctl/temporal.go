@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 
 	"github.com/chef-sync/chef-sync/activities"
+	"github.com/chef-sync/chef-sync/internal/doctor"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/workflows"
 )
@@ -62,6 +63,10 @@ type Temporal interface {
 	// LastPoller returns when a worker last asked for workflow tasks of a task
 	// queue; zero if none did in the last minutes.
 	LastPoller(ctx context.Context, queue string) (time.Time, error)
+
+	// Pollers returns who asked for workflow tasks of a task queue in the last
+	// minutes.
+	Pollers(ctx context.Context, queue string) ([]doctor.Poller, error)
 
 	// SearchAttributes returns the custom search attributes of the namespace.
 	SearchAttributes(ctx context.Context) (map[string]enums.IndexedValueType, error)
