@@ -34,11 +34,11 @@ import (
 //	absent SIDE                   makes chef-sync.rb name a port that nobody listens on
 //	refuse SIDE PATTERN STATUS BODY         answers so to requests of paths
 //
-// and those of reconfigure_test.go.
+// and those of reconfigure_test.go and prepareorg_test.go.
 var serverCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"servers": startServers, "put": putObject, "remove": removeObject,
 	"cookbook": putCookbook, "absent": makeAbsent, "corrupt": corruptFile, "refuse": refuse,
-	"chefdb": startDatabase, "settings": addSettings, "sql": runSQL,
+	"bare": startBare, "chefdb": startDatabase, "settings": addSettings, "sql": runSQL,
 }
 
 // withServers adds serverCommands to others.

@@ -39,6 +39,10 @@ type App struct {
 	// DefaultConfig is read if no other configuration is named.
 	DefaultConfig string
 
+	// SuperuserKey is the private key of a Chef server's superuser, unless another is
+	// named; "" is where a Chef server keeps it.
+	SuperuserKey string
+
 	// Identity is who signals workflows, as their history shows it. "" leaves it
 	// to the SDK: process and host.
 	Identity string

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -31,6 +32,9 @@ const (
 	// superuser and superuserKey are those of every Chef Infra Server.
 	superuser    = "pivotal"
 	superuserKey = "/etc/opscode/pivotal.pem"
+
+	// backoff is short because somebody waits, and a 403 is asked again.
+	backoff = 100 * time.Millisecond
 
 	// thisHost is the server where chef-sync.rb of a primary names none.
 	thisHost = "https://127.0.0.1"
@@ -237,7 +241,7 @@ func (p *preparation) actor() (*chef.Client, error) {
 	if user != "" && user != superuser && file == "" {
 		return nil, unusable(p.command, "--%s %s needs the private key of %s: --%s FILE", flagUser, user, user, flagKey)
 	}
-	p.user, p.key = cmp.Or(user, superuser), cmp.Or(file, superuserKey)
+	p.user, p.key = cmp.Or(user, superuser), cmp.Or(file, p.app.SuperuserKey, superuserKey)
 	key, err := chef.ReadKey(p.key)
 	switch {
 	case err == nil:
@@ -255,7 +259,8 @@ func (p *preparation) actor() (*chef.Client, error) {
 // client makes a client of the organization.
 func (p *preparation) client(user string, key *rsa.PrivateKey) (*chef.Client, error) {
 	c, err := chef.New(chef.Options{
-		URL: p.server.URL, User: user, Key: key, TLS: chef.TLSOptions(p.server.TLS), Header: p.server.Header, Parallel: p.set.cfg.Parallel,
+		URL: p.server.URL, User: user, Key: key, TLS: chef.TLSOptions(p.server.TLS), Header: p.server.Header,
+		Parallel: p.set.cfg.Parallel, Backoff: backoff,
 	})
 	if err != nil {
 		return nil, fail(ExitUsage, "$EDITOR "+p.set.file, "prepare-org: %w", err)

@@ -47,7 +47,7 @@ func (p *preparation) printSteps(r *prepare.Result) {
 	for _, s := range r.Steps {
 		rows = append(rows, []string{s.Name, p.print.paint(paint[s.State], string(s.State)), cell(s.What)})
 	}
-	p.print.rows([]string{"step", "result", "what"}, rows)
+	p.print.rows([]string{"STEP", "RESULT", "WHAT"}, rows)
 }
 
 // printLists prints what the original's command compiled: groups, organization and
@@ -55,7 +55,8 @@ func (p *preparation) printSteps(r *prepare.Result) {
 func (p *preparation) printLists(r *prepare.Result) {
 	if r.GUID != "" && len(r.Groups)+len(r.Actors) > 0 {
 		fmt.Fprintln(p.print.out)
-		p.print.rows([]string{"organization", "full name", "guid"}, [][]string{{cell(r.Organization), cell(r.FullName), cell(r.GUID)}})
+		p.print.rows([]string{"ORGANIZATION", "FULL NAME", "GUID", "MEMBERS"},
+			[][]string{{cell(r.Organization), cell(r.FullName), cell(r.GUID), few(r.Members)}})
 	}
 	if len(r.Groups) > 0 {
 		var rows [][]string
@@ -67,7 +68,7 @@ func (p *preparation) printLists(r *prepare.Result) {
 			rows = append(rows, row)
 		}
 		fmt.Fprintln(p.print.out)
-		p.print.rows([]string{"group", "users", "clients", "groups"}, rows)
+		p.print.rows([]string{"GROUP", "USERS", "CLIENTS", "GROUPS"}, rows)
 	}
 	if len(r.Actors) > 0 {
 		var rows [][]string
@@ -75,7 +76,7 @@ func (p *preparation) printLists(r *prepare.Result) {
 			rows = append(rows, []string{cell(a.Kind), cell(a.Name), strings.Join(a.Rights, " ")})
 		}
 		fmt.Fprintln(p.print.out)
-		p.print.rows([]string{"actor", "name", "rights on the organization"}, rows)
+		p.print.rows([]string{"ACTOR", "NAME", "RIGHTS ON THE ORGANIZATION"}, rows)
 	}
 }
 

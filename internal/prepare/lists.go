@@ -39,6 +39,11 @@ func (r *run) lists(ctx context.Context) error {
 	if o, err := r.As.GetOrganization(ctx); err == nil {
 		r.out.FullName, r.out.GUID = o.FullName, o.GUID
 	}
+	if names, err := r.As.ListMembers(ctx); err != nil {
+		r.note("members", err)
+	} else {
+		r.out.Members = names
+	}
 	if err := r.groups(ctx); err != nil {
 		r.note("groups", err)
 	}

@@ -88,6 +88,9 @@ type Result struct {
 	// Lacks are the rights that User does not have and needs.
 	Lacks []string `json:"lacks"`
 
+	// Members, Groups and Actors are what the organization has, sorted.
+	Members []string `json:"members"`
+
 	Groups []Group  `json:"groups"`
 	Actors []Actor  `json:"actors"`
 	Notes  []string `json:"notes"` // of what could not be listed
@@ -150,7 +153,7 @@ type run struct {
 func (j Job) Run(ctx context.Context) (*Result, error) {
 	r := &run{Job: j, out: &Result{
 		User: j.User, KeyFile: j.KeyFile, DryRun: j.DryRun,
-		Steps: []Step{}, Lacks: []string{}, Groups: []Group{}, Actors: []Actor{}, Notes: []string{},
+		Steps: []Step{}, Lacks: []string{}, Members: []string{}, Groups: []Group{}, Actors: []Actor{}, Notes: []string{},
 	}}
 	if err := r.begin(); err != nil {
 		return r.out, err

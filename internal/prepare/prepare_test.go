@@ -230,6 +230,9 @@ func (w *world) listed(r *Result) {
 	if diff := cmp.Diff([]string{"alice", syncUser, "pivotal"}, r.Groups[0].Users); diff != "" {
 		w.Error(diff)
 	}
+	if diff := cmp.Diff([]string{"alice", "bob", syncUser}, r.Members); diff != "" {
+		w.Error(diff)
+	}
 	all := []string{"create", "read", "update", "delete", "grant"}
 	if diff := cmp.Diff([]Actor{{"admins", "group", all}, {"users", "group", []string{"read"}}, {"pivotal", "user", all}}, r.Actors); diff != "" {
 		w.Error(diff)

@@ -1,0 +1,42 @@
+package ctl
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/chef-sync/chef-sync/internal/chefserver"
+	"github.com/chef-sync/chef-sync/tests/harness"
+)
+
+// startBare is the command bare ROLE [LINE…]: it starts two servers with the
+// organizations acme and acme-eu, which nobody has prepared, and writes a
+// chef-sync.rb for them, with more lines. $PRIMARYKEY and $REPLICAKEY are the keys
+// of their superusers, $ADMINKEY is that of $ADMIN, an admin of acme on both. any.rb takes the
+// replica for a primary, and so any organization.
+func startBare(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	w.servers = &servers{harness.FastChef(w.t, chefserver.Options{}), harness.FastChef(w.t, chefserver.Options{})}
+	for name, s := range map[string]*harness.ChefServer{"PRIMARY": w.servers.primary, "REPLICA": w.servers.replica} {
+		_, err := s.CreateOrganization("acme-eu", "Acme Europe")
+		ts.Check(err)
+		file := ts.MkAbs(strings.ToLower(name) + "-pivotal.pem")
+		ts.Check(os.WriteFile(file, s.PivotalKeyPEM(), 0o600))
+		ts.Setenv(name, s.URL)
+		ts.Setenv(name+"KEY", file)
+		ts.Setenv("ADMIN", harness.FastUser)
+		ts.Setenv("ADMINKEY", s.KeyFile)
+	}
+	text := fmt.Sprintf(`role :%s
+master '%s'
+replica '%s'
+ec_sync_client['sync_user'] = 'replicator'
+ec_sync_client['sync_key'] = 'etc/replicator.pem'
+%s
+`, args[0], w.servers.primary.URL, w.servers.replica.URL, strings.Join(args[1:], "\n"))
+	ts.Check(os.WriteFile(ts.MkAbs("chef-sync.rb"), []byte(text), 0o600))
+	text = fmt.Sprintf("role :master\nmaster '%s'\nec_sync_client['sync_user'] = 'replicator'\nec_sync_client['sync_key'] = 'etc/replicator.pem'\n", w.servers.replica.URL)
+	ts.Check(os.WriteFile(ts.MkAbs("any.rb"), []byte(text), 0o600))
+}
