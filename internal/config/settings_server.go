@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// ValidateNone is the validate_url that has nobody asked but the database.
+const ValidateNone = "none"
+
 // feedServerRows are ec_sync_server, the feed server beside a primary. The first
 // are those of the original, the rest are ours.
 func feedServerRows() []row {
@@ -57,7 +60,7 @@ func feedServerRows() []row {
 		{path: s("tls_key"), def: "", set: file(func(r *reader) *string { return &side(r).TLSKey }),
 			doc: "The private key of tls_cert."},
 		{path: s("validate_url"), def: "", set: text(func(r *reader) *string { return &side(r).ValidateURL }),
-			doc: "The root of the Chef server on loopback, as in 'https://127.0.0.1': it is then asked whether a signature is good. Unless set, the keys in the database tell."},
+			doc: "The root of the Chef server on loopback, as in 'https://127.0.0.1': it alone is then asked whether a signature is good. Unless set, the keys in the database tell, and a Chef server on this host has to agree if it is there; 'none' does not ask it."},
 	}
 }
 
@@ -108,10 +111,10 @@ func (r *reader) feedServer() {
 	case s.TLSKey != "" && s.TLSCert == "":
 		r.fail(pos("tls_key"), "ec_sync_server['tls_key'] needs its certificate", "add ec_sync_server['tls_cert'] = '/path/to/cert.pem'")
 	}
-	if s.ValidateURL != "" {
+	if s.ValidateURL != "" && s.ValidateURL != ValidateNone {
 		u, err := url.Parse(s.ValidateURL)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || !validHost(u) || strings.Trim(u.Path, "/") != "" {
-			r.fail(pos("validate_url"), "ec_sync_server['validate_url'] is not the root of a server", "write 'https://127.0.0.1', or leave it out")
+			r.fail(pos("validate_url"), "ec_sync_server['validate_url'] is not the root of a server", "write 'https://127.0.0.1' or 'none', or leave it out")
 		} else if !loopback(u.Hostname()) {
 			r.fail(pos("validate_url"), "ec_sync_server['validate_url'] is not on this host", "write 'https://127.0.0.1', or leave it out: a Chef server answers this to its own host only")
 		}
