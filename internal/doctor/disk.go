@@ -22,11 +22,15 @@ const (
 	freeWarns = 1 << 30
 )
 
-const writable = 2 // W_OK of access(2)
+// canWrite reports whether this process may make files in a directory.
+func canWrite(dir string) bool {
+	const writable = 2 // W_OK of access(2)
+	return syscall.Access(dir, writable) == nil
+}
 
 // directory looks at the working directory.
 func directory(_ context.Context, x *exam, _ subject) []Finding {
-	return place(x.Config.Dir, "working directory", "ec_sync_client['dir']")
+	return place(x.Config.Dir, "working directory", "ec_sync_client['dir']", canWrite)
 }
 
 // logs looks at the directories of logs.
@@ -45,24 +49,24 @@ func logPlace(dir, setting string) []Finding {
 	if dir == "" {
 		return skipped("%s is '': no log files are written", setting)
 	}
-	return place(dir, "directory of logs", setting)
+	return place(dir, "directory of logs", setting, canWrite)
 }
 
 // place looks whether files can be written in a directory, or it can be made.
-func place(dir, what, setting string) []Finding {
+func place(dir, what, setting string, writable func(dir string) bool) []Finding {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		above := existing(dir)
-		if syscall.Access(above, writable) != nil {
+		if !writable(above) {
 			return failed("install -d -m 0750 -o USER "+dir+"    # the user of ec-syncd", "there is no %s %s, and it cannot be made in %s", what, dir, above)
 		}
 		return fine("there is no %s %s yet; ec-syncd makes it", what, dir)
-	case err != nil:
+	case err != nil && !errors.Is(err, syscall.ENOTDIR):
 		return failed("sudo chef-sync-ctl doctor", "%s: %v", what, err)
-	case !info.IsDir():
+	case err != nil || !info.IsDir():
 		return failed(setting+" in chef-sync.rb", "%s %s is no directory", what, dir)
-	case syscall.Access(dir, writable) != nil:
+	case !writable(dir):
 		return failed("chown -R USER "+dir+"    # the user of ec-syncd", "%s %s cannot be written by uid %d", what, dir, os.Getuid())
 	}
 	free, err := freeBytes(dir)
@@ -119,7 +123,7 @@ func stagingStore(ctx context.Context, x *exam, _ subject) []Finding {
 		return fine("staging is in %s", u.Redacted())
 	}
 	dir := filepath.FromSlash(u.Path)
-	found := place(dir, "staging directory", "staging")
+	found := place(dir, "staging directory", "staging", canWrite)
 	if info, err := os.Stat(dir); err == nil && info.IsDir() && info.Mode().Perm()&0o077 != 0 {
 		return failed("chmod 0700 "+dir, "staging directory %s can be read by others (mode %04o), and it holds secrets", dir, info.Mode().Perm())
 	}

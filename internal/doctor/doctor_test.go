@@ -221,6 +221,5 @@ func TestDisk(t *testing.T) {
 	}
 	h.examine("ec_sync_client['log_directory'] = '"+file+"'").want(t, "logs", doctor.Host, doctor.Failed, "is no directory", "log_directory")
 	h.examine("ec_sync_client['log_directory'] = ''").want(t, "logs", doctor.Host, doctor.Skipped, "no log files are written", "")
-	// A place where not even root can make a directory.
-	h.examine("ec_sync_client['dir'] = '/proc/chef-sync'").want(t, "directory", doctor.Host, doctor.Failed, "cannot be made in /proc", "install -d")
+	h.examine("ec_sync_client['dir'] = '"+file+"/below'").want(t, "directory", doctor.Host, doctor.Failed, "is no directory", "ec_sync_client['dir']")
 }
