@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/chef-sync/chef-sync/internal/chef"
+	"github.com/chef-sync/chef-sync/internal/config"
 	"github.com/chef-sync/chef-sync/internal/feedserver"
 	"github.com/chef-sync/chef-sync/internal/feedserver/changelog"
 	"github.com/chef-sync/chef-sync/internal/feedserver/primary"
@@ -127,7 +128,7 @@ func (r *reconfiguration) remove(ctx context.Context) error {
 
 // checkKeys tries to read keys, unless the Chef server is asked about them.
 func (r *reconfiguration) checkKeys(ctx context.Context, pool *pgxpool.Pool) error {
-	if r.side.ValidateURL != "" {
+	if r.side.ValidateURL != "" && r.side.ValidateURL != config.ValidateNone {
 		return nil
 	}
 	keys, err := feedserver.NewKeys(pool, r.side.AuthSkew)
@@ -138,7 +139,23 @@ func (r *reconfiguration) checkKeys(ctx context.Context, pool *pgxpool.Pool) err
 		return fail(ExitNotDone, "$EDITOR "+r.set.file,
 			"reconfigure: the feed server cannot tell who asks: %w; grant it SELECT on orgs, users, clients, keys and org_user_associations, or set ec_sync_server['validate_url']", err)
 	}
+	if root := primary.Erchef(""); root != "" && r.side.ValidateURL == "" {
+		r.checkErchef(ctx, root)
+	}
 	return nil
+}
+
+// checkErchef says whether the Chef server on this host will be asked as well.
+func (r *reconfiguration) checkErchef(ctx context.Context, root string) {
+	chef, err := feedserver.NewValidator(root)
+	if err == nil {
+		err = chef.Check(ctx)
+	}
+	if err != nil {
+		r.note("Who asks for changes is told by the keys in the database alone: the Chef server, at %s, does not say: %v.", root, err)
+	} else {
+		r.note("Who asks for changes is told by the keys in the database, and the Chef server at %s has to agree.", root)
+	}
 }
 
 // readableKey reports what is wrong with a private key.

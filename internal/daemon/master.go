@@ -58,7 +58,7 @@ func StartMaster(ctx context.Context, o MasterOptions) (_ *Master, err error) {
 	if m.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("the Chef server's database: %w", err)
 	}
-	auth, err := authenticator(side, m.pool)
+	auth, err := authenticator(side, m.pool, o.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +74,9 @@ func StartMaster(ctx context.Context, o MasterOptions) (_ *Master, err error) {
 	o.Log.Info("feed server listens", "address", m.address, "database", primary.Where(cfg), "from", from,
 		"capture", side.Capture, "allow", side.Allow, "authentication", how(side))
 	m.run(ctx, log, server, l, certs)
+	if both, ok := auth.(*feedserver.Both); ok {
+		m.watch(ctx, both)
+	}
 	return m, nil
 }
 
@@ -95,6 +98,14 @@ func (m *Master) run(ctx context.Context, log *feedserver.Opened, server *feedse
 	})
 }
 
+// watch looks for the Chef server on this host until m.stop.
+func (m *Master) watch(ctx context.Context, both *feedserver.Both) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := m.stop
+	m.stop = func() { cancel(); stop() }
+	m.running.Go(func() { both.Watch(ctx) })
+}
+
 // Address is where the feed server listens.
 func (m *Master) Address() string { return m.address }
 
@@ -111,16 +122,27 @@ func database(s config.ServerSide) primary.Database {
 	return primary.Database{URL: s.Database, PasswordFile: s.DatabasePasswordFile, PoolSize: s.DBPoolSize}
 }
 
-// authenticator is the one that the configuration chooses.
-func authenticator(side config.ServerSide, pool *pgxpool.Pool) (feedserver.Authenticator, error) {
-	if side.ValidateURL != "" {
+// authenticator is the one that the configuration chooses. Where it leaves the
+// choice, the keys in the database tell, and the Chef server on this host, if it
+// says where it listens, has to agree.
+func authenticator(side config.ServerSide, pool *pgxpool.Pool, log *slog.Logger) (feedserver.Authenticator, error) {
+	if side.ValidateURL != "" && side.ValidateURL != config.ValidateNone {
 		return feedserver.NewValidator(side.ValidateURL)
 	}
-	return feedserver.NewKeys(pool, side.AuthSkew)
+	keys, err := feedserver.NewKeys(pool, side.AuthSkew)
+	root := primary.Erchef("")
+	if err != nil || side.ValidateURL == config.ValidateNone || root == "" {
+		return keys, err
+	}
+	chef, err := feedserver.NewValidator(root)
+	if err != nil {
+		return nil, err
+	}
+	return feedserver.NewBoth(keys, chef, log), nil
 }
 
 func how(side config.ServerSide) string {
-	if side.ValidateURL != "" {
+	if side.ValidateURL != "" && side.ValidateURL != config.ValidateNone {
 		return side.ValidateURL
 	}
 	return "keys in the database"

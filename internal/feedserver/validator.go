@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,8 +13,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/feedserver/changelog"
 )
+
+// checkTime bounds a look for a Chef server.
+const checkTime = 5 * time.Second
 
 // A Validator asks the Chef server on this host who signed a request: keys,
 // clock and membership are then judged by the server whose objects they are
@@ -43,24 +48,64 @@ func NewValidator(root string) (*Validator, error) {
 	}}, nil
 }
 
+// Check asks about a request that nobody signed, and returns nil if the answer is
+// no, as a Chef server says it.
+func (v *Validator) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	const nobody = "chef-sync-nobody"
+	r := &Request{Org: nobody, Path: "/organizations/" + nobody + "/updated_since", Header: http.Header{}, Signature: &chef.Signature{User: nobody}}
+	r.Header.Set("X-Ops-Userid", nobody)
+	r.Header.Set("X-Ops-Sign", "algorithm=sha1;version=1.0;")
+	r.Header.Set("X-Ops-Timestamp", time.Now().UTC().Format("2006-01-02T15:04:05Z"))
+	r.Header.Set("X-Ops-Content-Hash", "2jmj7l5rSw0yVb/vlWAYkK/YBwk=") // of nothing
+	r.Header.Set("X-Ops-Authorization-1", "bm9ib2R5")
+	status, text, err := v.ask(ctx, r)
+	if err != nil {
+		return err
+	}
+	_, err = judge(status, text, nobody)
+	switch {
+	case err == nil:
+		return fmt.Errorf("what answers at %s says yes to everything", v.url)
+	case errors.Is(err, ErrDenied) && json.Valid(text), errors.Is(err, changelog.ErrNoOrganization):
+		return nil
+	case errors.Is(err, ErrDenied), errors.Is(err, ErrClock), errors.Is(err, ErrNotMember):
+		return fmt.Errorf("what answers %d at %s is no Chef server", status, v.url)
+	}
+	return err
+}
+
 // Authenticate asks. See [Authenticator].
 func (v *Validator) Authenticate(ctx context.Context, r *Request) (Requestor, error) {
+	if url.PathEscape(r.Org) != r.Org || strings.Trim(r.Org, ".") == "" {
+		return Requestor{}, changelog.ErrNoOrganization // no name of one, and it would ask for another path
+	}
+	status, text, err := v.ask(ctx, r)
+	if err != nil {
+		return Requestor{}, err
+	}
+	return judge(status, text, r.Signature.User)
+}
+
+// ask asks and returns the answer.
+func (v *Validator) ask(ctx context.Context, r *Request) (status int, text []byte, err error) {
 	target := v.url + "/organizations/" + url.PathEscape(r.Org) + "/validate" + r.Path
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, strings.NewReader(string(r.Body)))
 	if err != nil {
-		return Requestor{}, ErrDenied // a path that no client would send
+		return 0, nil, ErrDenied // a path that no client would send
 	}
 	copySignature(req.Header, r.Header)
 	resp, err := v.client.Do(req)
 	if err != nil {
-		return Requestor{}, fmt.Errorf("ask the Chef server who signed: %w", err)
+		return 0, nil, fmt.Errorf("ask the Chef server who signed: %w", err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	text, err = io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err != nil {
-		return Requestor{}, fmt.Errorf("ask the Chef server who signed: %w", err)
+		return 0, nil, fmt.Errorf("ask the Chef server who signed: %w", err)
 	}
-	return judge(resp.StatusCode, text, r.Signature.User)
+	return resp.StatusCode, text, nil
 }
 
 // copySignature copies what a signature is made of, each header once, as it was

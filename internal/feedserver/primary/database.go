@@ -110,6 +110,8 @@ type running struct {
 		Erchef struct {
 			User     string `json:"sql_user"`
 			Password string `json:"sql_password"`
+			VIP      string `json:"vip"`
+			Port     any    `json:"port"`
 		} `json:"opscode-erchef"`
 	} `json:"private_chef"`
 }
@@ -135,14 +137,9 @@ func (d Database) found() (string, error) {
 			return "", err
 		}
 	}
-	port := 5432
-	switch p := r.Chef.PostgreSQL.Port.(type) {
-	case float64:
-		port = int(p)
-	case string:
-		if port, err = strconv.Atoi(p); err != nil {
-			return "", fmt.Errorf("%s has no port of PostgreSQL", file)
-		}
+	port, err := portOf(r.Chef.PostgreSQL.Port, 5432)
+	if err != nil {
+		return "", fmt.Errorf("%s has no port of PostgreSQL", file)
 	}
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword(cmp.Or(erchef.User, databaseName), password),

@@ -100,3 +100,25 @@ func TestNginxFiles(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+func TestErchef(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"as installed", `{"private_chef":{"opscode-erchef":{"vip":"127.0.0.1","listen":"127.0.0.1","port":8000}}}`, "http://127.0.0.1:8000"},
+		{"port as text", `{"private_chef":{"opscode-erchef":{"port":"8001"}}}`, "http://127.0.0.1:8001"},
+		{"IPv6", `{"private_chef":{"opscode-erchef":{"vip":"::1","port":8000}}}`, "http://[::1]:8000"},
+		{"elsewhere", `{"private_chef":{"opscode-erchef":{"vip":"10.0.0.1","port":8000}}}`, ""},
+		{"a name", `{"private_chef":{"opscode-erchef":{"vip":"localhost.evil.example","port":8000}}}`, ""},
+		{"no port", `{"private_chef":{"opscode-erchef":{"vip":"127.0.0.1"}}}`, ""},
+		{"no number", `{"private_chef":{"opscode-erchef":{"port":"http"}}}`, ""},
+		{"too large", `{"private_chef":{"opscode-erchef":{"port":80000}}}`, ""},
+		{"nothing", `{}`, ""},
+		{"no JSON", `private_chef`, ""},
+	} {
+		if got := primary.Erchef(write(t, "running.json", c.text, 0o600)); got != c.want {
+			t.Errorf("%s: %q; want %q", c.name, got, c.want)
+		}
+	}
+	if got := primary.Erchef("/none"); got != "" {
+		t.Errorf("without a file: %q", got)
+	}
+}
