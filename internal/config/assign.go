@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/chef-sync/chef-sync/internal/object"
 )
 
 // A reader turns one file into one Config and collects what is wrong with it.
@@ -21,6 +23,9 @@ type reader struct {
 	lines  map[string]position // where each was set
 	failed map[string]bool     // settings, by their first name, whose statement was not understood
 
+	origins map[string]origin         // what came of them
+	own     map[object.Pair]lineOfKey // where the entry of a pair sets what
+
 	syncUser, syncKey string
 
 	problems Problems
@@ -30,6 +35,7 @@ func newReader(name string) *reader {
 	r := &reader{
 		name: name, dir: filepath.Dir(name), rows: table(), cfg: &Config{File: name},
 		given: map[string]node{}, lines: map[string]position{}, failed: map[string]bool{},
+		origins: map[string]origin{}, own: map[object.Pair]lineOfKey{},
 	}
 	r.into = &r.all
 	return r
@@ -150,7 +156,12 @@ func (r *reader) values() {
 		if !ok {
 			value = lit(row.def)
 		}
+		r.origins[name] = origin{value: value, line: r.lines[name].line}
+		before := len(r.problems)
 		row.set(r, name, value)
+		if len(r.problems) > before || !ok && len(row.path) == 1 && r.failed[name] {
+			r.origins[name] = origin{line: r.lines[name].line, broken: true}
+		}
 	}
 }
 

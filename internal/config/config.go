@@ -97,6 +97,10 @@ type Config struct {
 	// given holds what the file itself sets, by the name of the setting.
 	given map[string]node
 
+	// origins and ownLines say where each value comes from; see [Config.Effective].
+	origins  map[string]origin
+	ownLines map[object.Pair]lineOfKey
+
 	// all is how a pair is replicated unless its entry says otherwise; own is how
 	// each of Pairs is. Read them with [Config.Settings].
 	all PairSettings

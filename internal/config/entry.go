@@ -10,9 +10,10 @@ import (
 // 'b' }, with settings of the pair's own.
 func (r *reader) pairHash(pos position, entries hash) (pairNode, bool) {
 	p := pairNode{pos: pos, choices: r.all.clone()}
+	seen, ok := lineOfKey{}, true
+	p.choices.lines = seen
 	r.into = &p.choices
 	defer func() { r.into = &r.all }()
-	seen, ok := map[string]int{}, true
 	for _, e := range entries {
 		switch key, _ := e.key.word(); key {
 		case "source":
@@ -30,7 +31,7 @@ func (r *reader) pairHash(pos position, entries hash) (pairNode, bool) {
 
 // pairSetting reads a setting, or a group of settings, of one pair. It returns
 // false if there is none of this name.
-func (r *reader) pairSetting(seen map[string]int, group []string, e entry) bool {
+func (r *reader) pairSetting(seen lineOfKey, group []string, e entry) bool {
 	key, _ := e.key.word()
 	path := append(slices.Clone(group), key)
 	rows := slices.DeleteFunc(r.below(path), func(row row) bool { return !row.perPair })
@@ -56,7 +57,7 @@ func (r *reader) pairSetting(seen map[string]int, group []string, e entry) bool 
 }
 
 // repeated remarks on a key that stands in an entry for the second time.
-func (r *reader) repeated(seen map[string]int, name string, pos position) {
+func (r *reader) repeated(seen lineOfKey, name string, pos position) {
 	if line, again := seen[name]; again {
 		r.notice(pos.line, name, fmt.Sprintf("%s is set again for the same pair; what line %d says has no effect.", name, line))
 	}

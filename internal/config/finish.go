@@ -39,16 +39,19 @@ func (r *reader) server(name string, s *Server) side {
 	out := side{setting: name, server: s}
 	if s.User == "" {
 		s.User = r.syncUser
+		r.derive(name+"_user", s.User, "ec_sync_client['sync_user']")
 	}
 	if s.KeyFile == "" {
 		s.KeyFile = r.syncKey
+		r.derive(name+"_key", s.KeyFile, "ec_sync_client['sync_key']")
 	}
 	r.tls(name, s.TLS)
-	value, ok := r.either(name, "ec_sync_client['"+name+"']")
+	value, from, ok := r.either(name, "ec_sync_client['"+name+"']")
 	switch {
 	case ok:
 		out.pos = value.pos
 		s.URL, out.org = r.serverURL(name, value, s.HasOrganizations)
+		r.called(name, from, s.URL)
 	case !r.cfg.Replicates() || r.failed[name] || r.failed["ec_sync_client"]:
 	case name == "replica":
 		s.URL = thisHost
@@ -57,6 +60,7 @@ func (r *reader) server(name string, s *Server) side {
 		s.URL = thisHost
 		r.notice(0, name, "master is not set: the server on this host, "+s.URL+", is the primary.")
 	default:
+		r.origins[name] = origin{broken: true}
 		r.fail(position{}, "the setting master is missing", "write the URL of the primary server: master 'https://chef.example.com'")
 	}
 	return out
@@ -73,11 +77,9 @@ func (r *reader) replicaElsewhere() bool {
 	return ok && err == nil && u.Host != "" && !loopback(u.Hostname())
 }
 
-// either returns the value of the first setting that is given. Two that differ
-// are a problem: which one counts must not be a guess.
-func (r *reader) either(names ...string) (node, bool) {
-	var out node
-	var from string
+// either returns the value of the first setting that is given, and its name. Two
+// that differ are a problem: which one counts must not be a guess.
+func (r *reader) either(names ...string) (out node, from string, ok bool) {
 	for _, name := range names {
 		v, ok := r.given[name]
 		switch {
@@ -88,7 +90,7 @@ func (r *reader) either(names ...string) (node, bool) {
 			r.fail(r.lines[name], name+" differs from "+from+" in line "+itoa(r.lines[from].line), "remove one of the two")
 		}
 	}
-	return out, from != ""
+	return out, from, from != ""
 }
 
 // tls checks the TLS settings of one side against each other.
@@ -114,6 +116,7 @@ func (r *reader) staging() {
 	if r.cfg.StagingURL == "" {
 		dir := filepath.ToSlash(filepath.Join(r.cfg.Dir, "staging"))
 		r.cfg.StagingURL = (&url.URL{Scheme: "file", Path: dir}).String()
+		r.derive("staging", r.cfg.StagingURL, "ec_sync_client['dir']")
 		return
 	}
 	u, err := url.Parse(r.cfg.StagingURL)

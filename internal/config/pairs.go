@@ -26,8 +26,9 @@ type pairNode struct {
 
 // pairs reads the organizations, completes them from the URLs and checks them.
 func (r *reader) pairs(primary, replica side) {
-	given, ok := r.either("organizations", "organization", "ec_sync_client['organizations']")
+	given, from, ok := r.either("organizations", "organization", "ec_sync_client['organizations']")
 	var in []pairNode
+	before := len(r.problems)
 	if ok {
 		in = r.pairNodes(given)
 		if len(in) == 0 {
@@ -37,13 +38,14 @@ func (r *reader) pairs(primary, replica side) {
 		}
 	}
 	if !ok {
-		in = r.pairFromURLs(primary, replica)
+		in, from = r.pairFromURLs(primary, replica), "master"
 	}
 	for _, p := range in {
 		if pair, ok := r.pair(p, primary, replica); ok && r.addPair(p.pos, pair, primary, replica) {
 			r.choose(pair, p.choices)
 		}
 	}
+	r.organizations(from, len(r.problems) > before)
 }
 
 // pairNodes reads an array of pairs, or one.

@@ -42,6 +42,7 @@ type choices struct {
 	PairSettings // without Scope.Kinds
 
 	kinds     []object.Kind       // of the setting kinds
+	lines     lineOfKey           // where the entry of a pair sets them
 	requested map[object.Kind]int // kinds that are switched on, with the line that does
 }
 
@@ -71,6 +72,7 @@ func (r *reader) choose(pair object.Pair, c choices) {
 		r.cfg.own = map[object.Pair]PairSettings{}
 	}
 	r.cfg.own[pair] = c.settings()
+	r.own[pair] = c.lines
 	r.noticeNodes(c)
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -8,24 +9,36 @@ import (
 // hidden stands for a secret value in [Config.Ruby].
 const hidden = "(hidden)"
 
+// concealed hides what is secret in the value of a setting.
+func concealed(r row, v node) node {
+	if !r.secret {
+		return v
+	}
+	switch x := v.val.(type) {
+	case hash:
+		return hide(x)
+	case string:
+		if x != "" {
+			return node{val: hiddenURL(x)}
+		}
+	}
+	return v
+}
+
 // Ruby prints the configuration as a complete chef-sync.rb: every setting that
 // has an effect, with its value and a comment. Parsing it gives an equal
 // configuration, except that the values of secret settings are hidden. Values
 // that flags or the environment override are those of the file.
 func (c *Config) Ruby() string {
-	return c.print(func(r row, v node) node {
-		switch x := v.val.(type) {
-		case hash:
-			if r.secret {
-				return hide(x)
-			}
-		case string:
-			if r.secret && x != "" {
-				return node{val: "postgres://" + hidden} // there is but one such setting
-			}
-		}
-		return v
-	})
+	return c.print(concealed)
+}
+
+// hiddenURL is a URL that hides another one; that of a database may also be a DSN.
+func hiddenURL(secret string) string {
+	if u, err := url.Parse(secret); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
+		return u.Scheme + "://" + hidden
+	}
+	return "postgres://" + hidden
 }
 
 // print prints each setting's value as show returns it.

@@ -59,6 +59,7 @@ func label(to func(*reader) *string) setter {
 			r.fail(v.pos, fmt.Sprintf("%s cannot be %s", name, quote(s)), "write a word without spaces and slashes")
 		default:
 			*to(r) = s
+			r.understood(name, s)
 		}
 	}
 }
@@ -75,6 +76,7 @@ func file(to func(*reader) *string) setter {
 			s = filepath.Join(r.dir, s)
 		}
 		*to(r) = s
+		r.understood(name, s)
 	}
 }
 
@@ -142,7 +144,19 @@ func duration(to func(*reader) *time.Duration, least, most time.Duration) setter
 			return
 		}
 		*to(r) = d
+		r.understood(name, short(d))
 	}
+}
+
+// short prints a duration without zeros at its end: 10m, not 10m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
 }
 
 // parseDuration reads a Go duration, or seconds.
@@ -169,6 +183,7 @@ func choice[T ~string](to func(*reader) *T, words ...T) setter {
 		s, ok := v.word()
 		if ok && slices.Contains(words, T(s)) {
 			*to(r) = T(s)
+			r.understood(name, symbol(s))
 			return
 		}
 		r.fail(v.pos, fmt.Sprintf("%s cannot be %v", name, v), "write one of "+join(words, func(w T) string { return ":" + string(w) }))
@@ -179,6 +194,7 @@ func logLevel(r *reader, name string, v node) {
 	var word string
 	choice(func(*reader) *string { return &word }, "debug", "info", "warn", "error")(r, name, v)
 	if word != "" {
+		r.understood(name, symbol(word))
 		// The four words are those that slog knows.
 		_ = r.cfg.LogLevel.UnmarshalText([]byte(word))
 	}
@@ -220,6 +236,7 @@ func hosts(to func(*reader) *[]string) setter {
 			}
 			*to(r) = append(*to(r), strings.ToLower(s))
 		}
+		r.understood(name, *to(r))
 	}
 }
 
@@ -259,6 +276,7 @@ func pin(to func(*reader) *string) setter {
 			return
 		}
 		*to(r) = hex.EncodeToString(sum)
+		r.understood(name, *to(r))
 	}
 }
 

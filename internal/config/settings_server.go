@@ -80,6 +80,7 @@ func names(to func(*reader) *[]string) setter {
 			}
 			*to(r) = append(*to(r), s)
 		}
+		r.understood(name, *to(r))
 	}
 }
 
@@ -104,6 +105,7 @@ func (r *reader) feedServer() {
 	pos := func(key string) position { return r.lines["ec_sync_server['"+key+"']"] }
 	if len(s.Allow) == 0 {
 		s.Allow = []string{r.syncUser}
+		r.derive("ec_sync_server['allow']", s.Allow, "ec_sync_client['sync_user']")
 	}
 	switch {
 	case s.TLSCert != "" && s.TLSKey == "":

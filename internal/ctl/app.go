@@ -54,7 +54,7 @@ func (a *App) cli() *cli.App {
 			a.verifyCommand(),
 			a.startCommand(), a.stopCommand(), a.syncNowCommand(), a.syncOnceCommand(),
 			a.approveCommand(), a.dropCommand(), a.forgetCommand(), a.removeCommand(),
-			a.reconfigureCommand(), a.prepareOrgCommand(), a.doctorCommand(), a.versionCommand(),
+			a.reconfigureCommand(), a.prepareOrgCommand(), a.doctorCommand(), a.showConfigCommand(), a.versionCommand(),
 		},
 	}
 	for _, c := range app.Commands {
@@ -90,6 +90,7 @@ Copy once, and prove it         ` + program + ` sync-once acme
 Stop writing to the replica     ` + program + ` sync-stop acme --reason 'restoring a backup'
 What is wrong, what helps?      ` + program + ` doctor
 Set up a primary's feed         ` + program + ` reconfigure --dry-run
+What counts, and who said so?   ` + program + ` show-config --changed
 For scripts                     ` + program + ` sync-status --output json
 More on a command               ` + program + ` sync-status --help
 

@@ -49,13 +49,8 @@ func (a *App) settings(f settingsFlags) (settings, error) {
 	if f.replica != "" && strings.ContainsFunc(f.replica, func(c rune) bool { return c <= ' ' || c == '/' || c == 0x7f }) {
 		return settings{}, unusable("", "--replica %q: the name of a replica is a word without spaces and slashes", f.replica)
 	}
-	file, named := f.file, f.file != ""
-	if env, ok := a.Env.LookupEnv(envConfig); !named && ok && env != "" {
-		file, named = env, true
-	}
-	if !named {
-		file = a.DefaultConfig
-	}
+	file, from := a.configFile(f)
+	named := from != ""
 	alone := settings{cfg: config.Defaults(), replica: f.replica}
 	if !named && f.replica != "" && f.address != "" {
 		return alone, nil
@@ -70,6 +65,18 @@ func (a *App) settings(f settingsFlags) (settings, error) {
 		f.replica = cfg.Name
 	}
 	return settings{cfg: cfg, file: cfg.File, replica: f.replica}, nil
+}
+
+// configFile is the configuration that counts, and what names it; "" if nothing
+// does and it is the default.
+func (a *App) configFile(f settingsFlags) (file, from string) {
+	if f.file != "" {
+		return f.file, "--" + flagConfig
+	}
+	if env, ok := a.Env.LookupEnv(envConfig); ok && env != "" {
+		return env, envConfig
+	}
+	return a.DefaultConfig, ""
 }
 
 // configFailure shows every problem of a configuration, one in each line.
