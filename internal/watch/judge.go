@@ -1,0 +1,72 @@
+package watch
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/chef-sync/chef-sync/activities"
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/workflows"
+)
+
+// judge returns what somebody should hear of a pair; nothing of one that is well,
+// that was stopped, or that does not run.
+//
+//	mode                     event
+//	halted                   halted
+//	waiting                  trouble, and stale when it lasts
+//	following, comparing     stale if there was no success for long
+//	stopped                  -
+//
+// An event's ID comes from what the pair itself says, so that everybody who looks
+// finds the same one. Nobody calls a pair stale who has not watched it for as long
+// as that takes: after an outage of all ec-syncd each pair would be.
+func judge(p object.Pair, l look, watching time.Time, staleAfter time.Duration) []activities.Event {
+	if !l.running {
+		return nil
+	}
+	var out []activities.Event
+	add := func(kind string, since time.Time) {
+		e := event(p, l, kind)
+		e.ID = fmt.Sprintf("%s/%s/%s/%d", p.Replica, p.Destination, kind, since.Unix())
+		out = append(out, e)
+	}
+	switch l.status.Mode {
+	case workflows.ModeStopped:
+		return nil
+	case workflows.ModeHalted:
+		add(activities.EventHalted, l.status.Since)
+		return out
+	case workflows.ModeWaiting:
+		add(activities.EventTrouble, l.status.Since)
+	}
+	if s := l.success(); l.at.Sub(latest(s, watching)) >= staleAfter {
+		add(activities.EventStale, s)
+	}
+	return out
+}
+
+// recovered is the event that ends an incident.
+func recovered(p object.Pair, l look) activities.Event {
+	e := event(p, l, activities.EventRecovered)
+	e.ID = fmt.Sprintf("%s/%s/%s/%d", p.Replica, p.Destination, e.Event, l.at.Unix())
+	return e
+}
+
+// event is an event without an ID.
+func event(p object.Pair, l look, kind string) activities.Event {
+	e := activities.Event{
+		Version: 1, Event: kind, At: l.at.UTC(), Replica: p.Replica, Organization: p.Destination, Source: p.Source,
+		Mode: "not running",
+	}
+	if l.running {
+		s := l.status
+		e.Mode, e.Since, e.LastSuccess, e.Unsynced = string(s.Mode), s.Since, l.success().UTC(), s.Unsynced
+		e.Reason, e.Hint = s.Reason, s.Hint
+	}
+	if kind == activities.EventStale && e.Reason == "" {
+		e.Reason = "nothing was copied and the feed did not answer since " + e.LastSuccess.Format(time.RFC3339)
+		e.Hint = "chef-sync-ctl sync-status " + p.Destination
+	}
+	return e
+}

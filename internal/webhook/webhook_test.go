@@ -1,0 +1,83 @@
+package webhook_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chef-sync/chef-sync/internal/webhook"
+)
+
+func TestPost(t *testing.T) {
+	var got *http.Request
+	var body string
+	answer := http.StatusNoContent
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		data, _ := io.ReadAll(r.Body)
+		got, body = r, string(data)
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(answer)
+	}))
+	defer s.Close()
+	headers := filepath.Join(t.TempDir(), "headers")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(headers, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("# comment\nAuthorization: Bearer first\n\nX-Team:  chef \n")
+	w := webhook.New(s.URL+"/hooks/s3cr3t", headers)
+	if err := w.Post(t.Context(), []byte(`{"a":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	if got.Method != "POST" || got.URL.Path != "/hooks/s3cr3t" || body != `{"a":1}` || got.Header.Get("Content-Type") != "application/json" ||
+		got.Header.Get("Authorization") != "Bearer first" || got.Header.Get("X-Team") != "chef" {
+		t.Errorf("posted %s %s %v %q", got.Method, got.URL, got.Header, body)
+	}
+	write("Authorization: Bearer second")
+	if err := w.Post(t.Context(), nil); err != nil || got.Header.Get("Authorization") != "Bearer second" {
+		t.Errorf("after the file was replaced: %v, %v", got.Header, err)
+	}
+	for _, code := range []int{302, 404, 500} {
+		answer = code
+		if err := w.Post(t.Context(), nil); err == nil || got.URL.Path != "/hooks/s3cr3t" {
+			t.Errorf("answer %d: %v at %s; want an error, and no redirect followed", code, err, got.URL.Path)
+		}
+	}
+	write("no header\n")
+	if err := w.Post(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "line 1") {
+		t.Errorf("a bad line: %v", err)
+	}
+}
+
+// TestErrorsHoldNoSecret: they are logged, and stand in the history.
+func TestErrorsHoldNoSecret(t *testing.T) {
+	refused := httptest.NewServer(nil)
+	refused.Close()
+	tls := httptest.NewTLSServer(http.NotFoundHandler())
+	defer tls.Close()
+	tls.Config.ErrorLog = nil
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, c := range map[string]struct {
+		ctx context.Context
+		url string
+	}{
+		"refused":     {t.Context(), refused.URL + "/s3cr3t"},
+		"no host":     {t.Context(), "http://s3cr3t.invalid/s3cr3t"},
+		"no URL":      {t.Context(), "http://[s3cr3t"},
+		"certificate": {t.Context(), tls.URL + "/s3cr3t"},
+		"cancelled":   {cancelled, tls.URL + "/s3cr3t"},
+	} {
+		err := webhook.New(c.url, "").Post(c.ctx, nil)
+		if err == nil || strings.Contains(err.Error(), "s3cr3t") || !strings.Contains(err.Error(), "webhook_url") {
+			t.Errorf("%s: %v; want an error that names the setting and not the URL", name, err)
+		}
+	}
+}

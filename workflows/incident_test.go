@@ -1,0 +1,74 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/chef-sync/chef-sync/activities"
+	"github.com/chef-sync/chef-sync/workflows"
+)
+
+// incident runs an IncidentWorkflow that gets news, one a minute, and returns the
+// IDs that the webhook was told. fails is how many times it refuses.
+func incident(t *testing.T, fails int, news ...activities.Event) (told []string, ended bool) {
+	t.Helper()
+	var s testsuite.WorkflowTestSuite
+	s.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := s.NewTestWorkflowEnvironment()
+	workflows.Register(env)
+	env.RegisterActivityWithOptions(func(_ context.Context, e activities.Event) error {
+		if fails--; fails >= 0 {
+			return errors.New("503")
+		}
+		told = append(told, e.ID)
+		return nil
+	}, activity.RegisterOptions{Name: activities.NameNotify})
+	for i, e := range news {
+		env.RegisterDelayedCallback(func() { env.SignalWorkflow(workflows.SignalNews, e) }, time.Duration(i+1)*time.Minute)
+	}
+	env.RegisterDelayedCallback(func() { ended = env.IsWorkflowCompleted(); env.CancelWorkflow() }, 48*time.Hour)
+	env.ExecuteWorkflow(workflows.IncidentName, workflows.IncidentInput{Pair: pair})
+	if env.GetWorkflowError() == nil {
+		ended = true
+	}
+	return told, ended
+}
+
+// noticed is an event, noticed in the given minute.
+func noticed(kind, id string, minute int) activities.Event {
+	return activities.Event{Event: kind, ID: id, At: time.Date(2026, 11, 23, 12, minute, 0, 0, time.UTC)}
+}
+
+func TestIncident(t *testing.T) {
+	halted, stale, over := noticed("halted", "h1", 0), noticed("stale", "s1", 5), noticed("recovered", "r1", 9)
+	for name, c := range map[string]struct {
+		fails int
+		news  []activities.Event
+		want  []string
+		open  bool
+	}{
+		"each once":                {0, []activities.Event{halted, halted, stale, halted, over}, []string{"h1", "s1", "r1"}, false},
+		"still open":               {0, []activities.Event{halted}, []string{"h1"}, true},
+		"told in the end":          {7, []activities.Event{halted, over}, []string{"h1", "r1"}, false},
+		"never told":               {1 << 30, []activities.Event{halted, over}, nil, false},
+		"nothing to recover from":  {0, []activities.Event{over}, nil, false},
+		"whoever knew less":        {0, []activities.Event{stale, noticed("recovered", "r0", 4)}, []string{"s1"}, true},
+		"another one, later":       {0, []activities.Event{halted, noticed("halted", "h2", 3), over}, []string{"h1", "h2", "r1"}, false},
+		"news come while it posts": {7, []activities.Event{halted, over, noticed("halted", "h2", 10)}, []string{"h1", "r1", "h2"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			told, ended := incident(t, c.fails, c.news...)
+			if diff := cmp.Diff(c.want, told); diff != "" || ended == c.open {
+				t.Errorf("ended %t, told (-want +got):\n%s", ended, diff)
+			}
+		})
+	}
+}
