@@ -205,9 +205,10 @@ func TestMessageIsShortAndOnOneLine(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for text, want := range map[string]time.Duration{
-		"": 0, "12": 12 * time.Second, "-1": 0, "soon": 0, "99999999999": 0, "1000000": 24 * time.Hour,
-		now.Add(time.Minute).Format(http.TimeFormat):  time.Minute,
-		now.Add(-time.Minute).Format(http.TimeFormat): 0,
+		"": 0, "12": 12 * time.Second, "-1": 0, "soon": 0, "99999999999": 0, "1000000": time.Hour,
+		now.Add(48 * time.Hour).Format(http.TimeFormat): time.Hour,
+		now.Add(time.Minute).Format(http.TimeFormat):    time.Minute,
+		now.Add(-time.Minute).Format(http.TimeFormat):   0,
 	} {
 		if got := retryAfter(http.Header{"Retry-After": {text}}, now); got != want && text != "99999999999" {
 			t.Errorf("Retry-After %q is %s, want %s", text, got, want)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/chef-sync/chef-sync/internal/pace"
 )
 
 // A Client talks to one Chef server as one user, about one organization. It is
@@ -31,7 +33,7 @@ type shared struct {
 	transport *http.Transport // API requests
 	files     *http.Transport // file transfers; apart, since their connections get closed
 	fileHosts []hostRule
-	slots     chan struct{}
+	pace      *pace.Server
 
 	signVersion   atomic.Value // string, the one in use
 	apiVersion    atomic.Int32 // versionUnknown until negotiated
@@ -71,7 +73,7 @@ func New(o Options) (*Client, error) {
 		root:      root,
 		signer:    signer{user: o.User, key: o.Key},
 		fileHosts: fileHosts,
-		slots:     make(chan struct{}, o.Parallel),
+		pace:      o.Pace,
 		now:       time.Now,
 		pause:     pause,
 	}
@@ -141,6 +143,10 @@ func (c *Client) Organization() string { return c.organization }
 
 // User returns the name that requests are signed with.
 func (c *Client) User() string { return c.signer.user }
+
+// Pace returns when requests go to the server; it is shared by all clients that
+// were made with it.
+func (c *Client) Pace() *pace.Server { return c.pace }
 
 // Close closes idle connections, also those of clients that share them. A
 // closed client may be used again.

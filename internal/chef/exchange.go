@@ -265,14 +265,17 @@ func (c *Client) exchange(ctx context.Context, r *request, signVersion string, a
 	if r.sent, err = r.encodeBody(apiVersion); err != nil {
 		return 0, nil, nil, err
 	}
-	if r.wait == 0 {
-		if err := c.acquire(ctx); err != nil {
-			return 0, nil, nil, fmt.Errorf("%s %s: %w", r.method, r.shown, err)
-		}
-		defer c.release()
+	turn, err := c.begin(ctx, r.method, r.shown, r.wait > 0)
+	if err != nil {
+		return 0, nil, nil, err
 	}
 	started := time.Now()
-	defer func() { c.observe(r.method, r.route, status, started, attempt) }()
+	defer func() {
+		c.observe(r.method, r.route, status, started, attempt)
+		outcome := c.outcome(ctx, status, header, err)
+		outcome.Read = readOf(r, status, len(answer))
+		turn.End(outcome)
+	}()
 
 	limit := c.options.Timeout + r.wait
 	tryCtx, cancel := context.WithCancelCause(ctx)
@@ -330,21 +333,6 @@ func (c *Client) newRequest(ctx context.Context, r *request, signVersion string,
 	}
 	return req, nil
 }
-
-// acquire takes one of the slots for requests and file transfers.
-func (s *shared) acquire(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	select {
-	case s.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (s *shared) release() { <-s.slots }
 
 func (s *shared) observe(method, route string, status int, started time.Time, attempt int) {
 	if s.options.OnRequest != nil {

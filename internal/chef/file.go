@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/chef-sync/chef-sync/internal/pace"
 )
 
 // UploadFile brings the file whose MD5 is checksum, in hex, to the URL that a
@@ -107,7 +109,8 @@ func (c *Client) upload(ctx context.Context, u *url.URL, sum []byte, size int64,
 		return err
 	}
 	defer t.end()
-	sent := &hashingReader{from: content, hash: md5.New(), moved: t.moved} //nolint:gosec // see the import
+	paced := t.client.pace.Reader(t.request.Context(), content)
+	sent := &hashingReader{from: paced, file: content, hash: md5.New(), moved: t.moved} //nolint:gosec // see the import
 	var body io.ReadCloser = sent
 	if size == 0 {
 		// An empty body with a reader would go out in chunks, which S3 refuses.
@@ -152,7 +155,7 @@ func (c *Client) download(ctx context.Context, u *url.URL, sum string, w io.Writ
 	}
 	hash := md5.New() //nolint:gosec // see the import
 	out := &failingWriter{to: w}
-	n, err := io.Copy(io.MultiWriter(out, hash), &movingReader{from: resp.Body, moved: t.moved})
+	n, err := io.Copy(io.MultiWriter(out, hash), t.paced(resp.Body))
 	if out.err != nil {
 		return n, fmt.Errorf("write file %s: %w", sum, out.err)
 	}
@@ -177,18 +180,22 @@ type transfer struct {
 	timer   *time.Timer
 	cancel  context.CancelCauseFunc
 	conn    net.Conn
+	turn    *pace.Turn
 	started time.Time
 	status  int
+	header  http.Header
+	err     error // why there is no answer, or no whole one
 	attempt int
 }
 
 // startTransfer takes a slot and starts the clock. Its end method has to be
 // called.
 func (c *Client) startTransfer(ctx context.Context, method string, u *url.URL, attempt int) (*transfer, error) {
-	if err := c.acquire(ctx); err != nil {
-		return nil, fmt.Errorf("%s %s: %w", method, shownFile(u), err)
+	turn, err := c.begin(ctx, method, shownFile(u), false)
+	if err != nil {
+		return nil, err
 	}
-	t := &transfer{client: c, parent: ctx, started: time.Now(), attempt: attempt}
+	t := &transfer{client: c, parent: ctx, turn: turn, started: time.Now(), attempt: attempt}
 	tryCtx, cancel := context.WithCancelCause(ctx)
 	t.cancel = cancel
 	limit := c.options.Timeout
@@ -208,7 +215,12 @@ func (t *transfer) end() {
 	t.timer.Stop()
 	t.cancel(nil)
 	t.client.observe(t.request.Method, routeFile, t.status, t.started, t.attempt)
-	t.client.release()
+	t.turn.End(t.client.outcome(t.parent, t.status, t.header, t.err))
+}
+
+// paced returns what is read of a body, as fast as the server may be read.
+func (t *transfer) paced(body io.Reader) io.Reader {
+	return &movingReader{from: t.client.pace.Reader(t.request.Context(), body), moved: t.moved}
 }
 
 func (t *transfer) send() (*http.Response, error) {
@@ -216,13 +228,14 @@ func (t *transfer) send() (*http.Response, error) {
 	if err != nil {
 		return nil, t.noAnswer(err)
 	}
-	t.status = resp.StatusCode
+	t.status, t.header = resp.StatusCode, resp.Header
 	t.moved()
 	return resp, nil
 }
 
 func (t *transfer) noAnswer(err error) error {
-	return t.client.noAnswer(t.parent, t.request.Context(), t.request.Method, shownFile(t.request.URL), err)
+	t.err = t.client.noAnswer(t.parent, t.request.Context(), t.request.Method, shownFile(t.request.URL), err)
+	return t.err
 }
 
 // refused makes the error for a file store's refusal, and closes the

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/chef-sync/chef-sync/internal/pace"
 )
 
 // testKey is made once; making an RSA key is slow.
@@ -56,7 +58,32 @@ func clientOf(t *testing.T, url string, change ...func(*Options)) *Client {
 	}
 	t.Cleanup(c.Close)
 	c.pause = new(pauses).pause
+	if o.Pace == nil {
+		c.pace = pace.New(pace.Limits{Parallel: c.options.Parallel}, new(quickClock).clock())
+	}
 	return c
+}
+
+// quickClock is one on which nobody waits: it is as late at once as one wants it
+// to be.
+type quickClock struct {
+	mu    sync.Mutex
+	slept time.Duration
+}
+
+func (c *quickClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.slept)
+}
+
+func (c *quickClock) clock() pace.Clock {
+	return pace.Clock{Now: c.now, Sleep: func(ctx context.Context, d time.Duration) error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.slept += d
+		return ctx.Err()
+	}}
 }
 
 // says answers every request in the same way.

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/chef-sync/chef-sync/internal/pace"
 )
 
 // The values that a zero field of [Options] stands for.
@@ -73,6 +75,12 @@ type Options struct {
 	// one time, over all organizations of one [New]; 0 means [DefaultParallel].
 	Parallel int
 
+	// Pace says when requests and files go to the server, file hosts included. All
+	// clients of one server are to share one; its limit of requests at a time counts
+	// instead of Parallel. nil means one of this client's own, with no other limit
+	// than Parallel.
+	Pace *pace.Server
+
 	// Timeout bounds one HTTP exchange: for an API request from the first byte
 	// to the last, for a file the time in which no byte moves. 0 means
 	// [DefaultTimeout].
@@ -131,6 +139,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = DefaultParallel
+	}
+	if o.Pace == nil {
+		o.Pace = pace.New(pace.Limits{Parallel: o.Parallel}, pace.Clock{})
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout

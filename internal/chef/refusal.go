@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/chef-sync/chef-sync/internal/pace"
 )
 
 // clockSlack is the difference of clocks from which a 401 is blamed on it.
@@ -149,14 +151,15 @@ func (c *Client) refusedNotFound(e *APIError, r *request, text string, form answ
 	}
 }
 
-// retryAfter reads a Retry-After header, in seconds or as a date.
+// retryAfter reads a Retry-After header, in seconds or as a date; at most
+// [pace.MaxAlone], after which it can be asked for again.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
-		return time.Duration(min(seconds, 86400)) * time.Second
+		return min(time.Duration(min(seconds, 86400))*time.Second, pace.MaxAlone)
 	}
 	if at, err := http.ParseTime(text); err == nil && at.After(now) {
-		return at.Sub(now)
+		return min(at.Sub(now), pace.MaxAlone)
 	}
 	return 0
 }

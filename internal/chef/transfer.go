@@ -11,7 +11,8 @@ import (
 // A hashingReader is the body of an upload: it remembers what was read of it.
 // The transport may still read it when the answer has come.
 type hashingReader struct {
-	from  io.ReadCloser
+	from  io.Reader // of file
+	file  io.Closer
 	moved func()
 
 	mu   sync.Mutex
@@ -44,7 +45,7 @@ func (r *hashingReader) Close() error {
 	r.mu.Lock()
 	r.done = true
 	r.mu.Unlock()
-	return r.from.Close()
+	return r.file.Close()
 }
 
 // verdict returns the file's own error, or [ErrChecksum] if what was read cannot

@@ -1,0 +1,201 @@
+package chef
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chef-sync/chef-sync/internal/chefserver"
+	"github.com/chef-sync/chef-sync/internal/pace"
+)
+
+// pacedClient is a client of a pace with the given limits and a clock on which
+// nobody waits.
+func pacedClient(l pace.Limits) (*quickClock, func(*Options)) {
+	c := new(quickClock)
+	return c, func(o *Options) { o.Pace = pace.New(l, c.clock()) }
+}
+
+// passed is how long was waited on the clock.
+func (c *quickClock) passed() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.slept
+}
+
+// Whoever the server tells to wait, all wait.
+func TestRetryAfterCountsForTheWholeServer(t *testing.T) {
+	for name, tell := range map[string]func(context.Context, *Client) error{
+		"a request": func(ctx context.Context, c *Client) error { _, err := c.ListRoles(ctx); return err },
+		"a file": func(ctx context.Context, c *Client) error {
+			return c.UploadFile(ctx, c.URL()+"/bookshelf/x", sumOf(nil), 0, opener(nil))
+		},
+		"a held request": func(ctx context.Context, c *Client) error {
+			_, err := c.UpdatedSince(ctx, 1, UpdatedSinceOptions{Wait: time.Second})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock, own := pacedClient(pace.Limits{})
+			c := testClient(t, inTurn(says(503, "", "Retry-After", "17"), says(200, "[]")), own, noRetries)
+			if err := tell(t.Context(), c); RetryAfter(err) != 17*time.Second {
+				t.Fatalf("%v", err)
+			}
+			if got := c.Pace().Stats().Slowed(); len(got) != 2 || !strings.Contains(got[0], "(503, Retry-After)") {
+				t.Errorf("slowed: %q", got)
+			}
+			_, err := c.WithOrganization("other").DoGlobal(t.Context(), http.MethodGet, "/users", nil, nil)
+			if got := clock.passed(); err != nil || got < 5*time.Second || got > 17*time.Second {
+				t.Errorf("another organization's request went after %v, %v; want the rest of 17s", got, err)
+			}
+		})
+	}
+}
+
+// A server that wants to be left alone for long is not asked at all meanwhile.
+func TestLongRetryAfter(t *testing.T) {
+	var asked atomic.Int32
+	refuse := says(429, "", "Retry-After", "600")
+	clock, own := pacedClient(pace.Limits{})
+	c := testClient(t, func(w http.ResponseWriter, r *http.Request) { asked.Add(1); refuse(w, r) }, own)
+	_, _ = c.ListRoles(t.Context())
+	for name, ask := range map[string]func() error{
+		"a request": func() error { _, err := c.ListNodes(t.Context()); return err },
+		"a download": func() error {
+			_, err := c.DownloadFile(t.Context(), c.URL()+"/bookshelf/x", sumOf(nil), new(bytes.Buffer))
+			return err
+		},
+	} {
+		err := ask()
+		var alone *pace.AloneError
+		if !errors.As(err, &alone) || Classify(err) != ClassRetry || RetryAfter(err) < 9*time.Minute || RetryAfter(err) > 10*time.Minute {
+			t.Errorf("%s: %v, %v, retry after %v", name, err, Classify(err), RetryAfter(err))
+		}
+		if !strings.Contains(err.Error(), "left alone until") || !strings.Contains(err.Error(), c.URL()) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := asked.Load(); n != 1 || clock.passed() != 0 {
+		t.Errorf("asked %d times in %v", n, clock.passed())
+	}
+}
+
+func TestRequestsAreLimited(t *testing.T) {
+	clock, own := pacedClient(pace.Limits{RequestsPerSecond: 2})
+	c := testClient(t, says(200, "{}"), own)
+	for range 21 {
+		if _, err := c.ListRoles(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The requests themselves take some of the time, which then need not be waited.
+	if got := clock.passed(); got > 10*time.Second || got < 5*time.Second {
+		t.Errorf("21 requests at 2/s waited for %v, want about 10s", got)
+	}
+}
+
+func TestFilesAreLimited(t *testing.T) {
+	data := bytes.Repeat([]byte("file"), 50_000)
+	clock, own := pacedClient(pace.Limits{BytesPerSecond: 20_000})
+	var got bytes.Buffer
+	c := testClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			_, _ = got.ReadFrom(r.Body)
+			return
+		}
+		_, _ = w.Write(data)
+	}, own)
+	before := clock.passed()
+	if err := c.UploadFile(t.Context(), c.URL()+"/bookshelf/x", sumOf(data), int64(len(data)), opener(data)); err != nil || !bytes.Equal(got.Bytes(), data) {
+		t.Fatalf("upload: %v, %d bytes", err, got.Len())
+	}
+	if took := clock.passed() - before; took < 6*time.Second || took > 10*time.Second {
+		t.Errorf("an upload of 200,000 bytes at 20,000/s waited for %v", took)
+	}
+	before = clock.passed()
+	got.Reset()
+	if n, err := c.DownloadFile(t.Context(), c.URL()+"/bookshelf/x", sumOf(data), &got); err != nil || n != int64(len(data)) || !bytes.Equal(got.Bytes(), data) {
+		t.Fatalf("download: %v, %d bytes", err, n)
+	}
+	if took := clock.passed() - before; took < 6*time.Second || took > 10*time.Second {
+		t.Errorf("a download of 200,000 bytes at 20,000/s waited for %v", took)
+	}
+	if _, err := c.ListRoles(t.Context()); err == nil || !c.Pace().Stats().BytesLimited {
+		t.Errorf("%v, %+v", err, c.Pace().Stats())
+	}
+}
+
+// wave asks many times at once and returns how many requests the server had at
+// one time. Each takes it a while.
+func wave(t *testing.T, server *chefserver.Server, c *Client) int {
+	t.Helper()
+	rule := server.Faults().Add(chefserver.Fault{Effect: chefserver.Delay(50 * time.Millisecond)})
+	defer rule.Remove()
+	server.ResetStats()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() { _, _ = c.ListRoles(t.Context()) })
+	}
+	wg.Wait()
+	return server.Stats().MaxInFlight
+}
+
+// A server that cannot keep up gets fewer requests at a time, and more again when
+// it can.
+func TestFewerRequestsAtATimeWhileTheServerFails(t *testing.T) {
+	server, c := erchef(t, chefserver.Options{}, noRetries, func(o *Options) { o.Pace = pace.New(pace.Limits{Parallel: 4}, pace.Clock{}) })
+	full := func(when string) {
+		t.Helper()
+		n := 0
+		for range 20 { // a busy host may not send them all at one time
+			if n = max(n, wave(t, server, c)); n >= 4 {
+				break
+			}
+		}
+		if n != 4 {
+			t.Fatalf("%s: %d requests at a time, want 4", when, n)
+		}
+	}
+	full("at first")
+	for _, effect := range []chefserver.Effect{chefserver.Status(503, "{}"), chefserver.Status(429, "{}"), chefserver.CutBefore()} {
+		rule := server.Faults().Add(chefserver.Fault{Effect: effect})
+		for range 3 {
+			if _, err := c.ListRoles(t.Context()); err == nil {
+				t.Fatal("no error")
+			}
+		}
+		if n := wave(t, server, c); n != 1 {
+			t.Errorf("%d requests at a time at a server that fails, want 1", n)
+		}
+		rule.Remove()
+		for c.Pace().Stats().Parallel < 4 {
+			if _, err := c.ListRoles(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		full("at a server that is well again")
+	}
+}
+
+// What says nothing about the server's load changes nothing.
+func TestRefusalsAreNoOverload(t *testing.T) {
+	for _, status := range []int{400, 401, 403, 404, 405, 409, 412, 413} {
+		c := testClient(t, says(status, `{"error":["no"]}`, "Retry-After", "60"), noRetries)
+		_, _ = c.GetRole(t.Context(), "x")
+		if st := c.Pace().Stats(); st.Cuts != 0 || !st.AloneUntil.IsZero() {
+			t.Errorf("%d: %+v", status, st)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	c := testClient(t, func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() })
+	_, _ = c.GetRole(ctx, "x")
+	if st := c.Pace().Stats(); st.Cuts != 0 || st.InFlight != 0 {
+		t.Errorf("a request that its sender gave up: %+v", st)
+	}
+}
