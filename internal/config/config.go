@@ -67,6 +67,8 @@ type Config struct {
 
 	Temporal Temporal
 
+	Watch Watch
+
 	PollInterval time.Duration // from one look at the feed to the next
 	PollHold     time.Duration // how long one poll may wait for a change; 0: not at all
 	DeepInterval time.Duration // how often the listing feed compares contents; 0: at each poll

@@ -92,7 +92,7 @@ func p(path string) []string { return strings.Split(path, ".") }
 func table() []row {
 	var out []row
 	for _, part := range [][]row{pairRows(), serverRows("master", "primary"), serverRows("replica", "replica"),
-		scopeRows(), replicationRows(), temporalRows(), clientRows(), feedServerRows(), originalRows()} {
+		scopeRows(), replicationRows(), temporalRows(), watchRows(), clientRows(), feedServerRows(), originalRows()} {
 		out = append(out, part...)
 	}
 	return out

@@ -36,6 +36,10 @@ temporal { 'profile' => 'prod', :port => 0, 'ui_port': 0,
 temporal['tls']['server_name'] = 'temporal'
 temporal['tls']['insecure'] = true
 temporal['api_key_file'] = 'temporal.key'
+metrics_address '0.0.0.0:9464'
+webhook_url 'https://hooks.example.com/T0/s3cr3t'
+webhook_headers_file 'webhook.headers'
+webhook_stale_after '30m'
 ec_sync_client['dir'] = '/srv/chef-sync'
 ec_sync_client['enable'] = true
 ec_sync_client['log_directory'] = ''

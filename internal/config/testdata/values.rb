@@ -30,4 +30,7 @@ ec_sync_server['dir'] = ''
 delete_limit 10
 delete_limit['percent'] = 101
 temporal[5] = 1
+metrics_address '9464'
+webhook_url 'hooks.example.com/s3cr3t'
+webhook_stale_after 0
 frobnicate true
