@@ -22,6 +22,7 @@ import (
 	"github.com/chef-sync/chef-sync/internal/replicate/staging"
 	"github.com/chef-sync/chef-sync/internal/temporalserver"
 	"github.com/chef-sync/chef-sync/internal/version"
+	"github.com/chef-sync/chef-sync/internal/webhook"
 	"github.com/chef-sync/chef-sync/workflows"
 )
 
@@ -45,6 +46,9 @@ type Daemon struct {
 	stop    context.CancelFunc // of the purge
 	uiURL   string
 	address string
+
+	namespace string
+	watching  watching
 }
 
 // stagingAge is how long staged data is kept for somebody to take it up again.
@@ -62,11 +66,19 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if d.staging, err = staging.Open(ctx, o.Config.StagingURL); err != nil {
 		return nil, fmt.Errorf("%w (staging, or ec_sync_client['dir'], in %s)", err, o.Config.File)
 	}
+	d.watching.metrics = newMetrics(o.Config)
 	if err := d.dial(ctx, o.Config); err != nil {
 		return nil, err
 	}
+	connector := connect.New(o.Config, d.staging, o.Log)
+	if d.watching.metrics != nil {
+		connector.Meter = d.watching.metrics
+	}
 	acts := &activities.Activities{
-		Connector: connect.New(o.Config, d.staging, o.Log), Log: o.Log, Settings: settings(o), Version: version.Get().Version,
+		Connector: connector, Log: o.Log, Settings: settings(o), Version: version.Get().Version,
+	}
+	if url := o.Config.Watch.WebhookURL; url != "" {
+		acts.Webhook = webhook.New(url, o.Config.Watch.WebhookHeadersFile)
 	}
 	if strings.HasPrefix(o.Config.StagingURL, "file:") {
 		if acts.HostQueue, err = hostQueue(o.Config.Name); err != nil {
@@ -74,6 +86,9 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 		}
 	}
 	if err := d.work(o.Config.Name, acts); err != nil {
+		return nil, err
+	}
+	if err := d.watch(ctx, o.Config); err != nil {
 		return nil, err
 	}
 	d.schedule(ctx, o.Config)
@@ -95,6 +110,8 @@ func (d *Daemon) dial(ctx context.Context, cfg *config.Config) error {
 		opts.Identity = version.WorkerIdentity(host, os.Getpid())
 	}
 	opts.Logger = tlog.NewStructuredLogger(d.log)
+	opts.MetricsHandler = d.watching.metrics.SDK()
+	d.namespace = opts.Namespace
 	if target.Embedded {
 		d.server, err = temporalserver.Start(ctx, temporalserver.Options{
 			Dir: filepath.Join(cfg.Dir, "temporal"), Namespace: cfg.Temporal.Namespace,
@@ -197,6 +214,7 @@ func (d *Daemon) Stop() {
 	if d.stop != nil {
 		d.stop()
 	}
+	d.watching.end(func(err error) { d.log.Warn("metrics were not served to the end", "err", err) })
 	for _, w := range d.workers {
 		w.Stop()
 	}
