@@ -65,13 +65,16 @@ func changeLog(ctx context.Context, x *exam, _ subject) []Finding {
 	if err != nil {
 		return skipped("see database")
 	}
+	var s changelog.Status
 	log, err := changelog.Open(ctx, pool, changelog.Options{Capture: changelog.Capture(x.Config.Server.Capture)})
-	if err != nil {
-		return failed(reconfigure, "%s", withoutDSN(err))
+	if err == nil {
+		s, err = log.Status(ctx)
 	}
-	s, err := log.Status(ctx)
-	if err != nil {
-		return failed(reconfigure, "%s", withoutDSN(err))
+	switch {
+	case errors.Is(err, changelog.ErrNotInstalled):
+		return failed(reconfigure, "%v", err)
+	case err != nil:
+		return failed(reconfigure, "the change log cannot be read: %s", withoutDSN(err))
 	}
 	if len(s.Problems) > 0 {
 		return warning(reconfigure, "the change log, with capture %s: %s", s.Capture, strings.Join(s.Problems, "; "))

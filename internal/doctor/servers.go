@@ -38,6 +38,8 @@ func configuration(_ context.Context, x *exam, _ subject) []Finding {
 	switch {
 	case !x.replicates() && !x.serves():
 		out = append(out, warning("$EDITOR "+x.File, "role :%s in %s: nothing runs on this host, because ec_sync_client['enable'] or ec_sync_server['enable'] is false", x.Config.Role, x.File)...)
+	case len(out) == 0 && !x.replicates():
+		return fine("role :%s in %s", x.Config.Role, x.File)
 	case len(out) == 0:
 		return fine("role :%s, %s in %s", x.Config.Role, count(len(x.Config.Pairs), "organization"), cmp.Or(x.File, "no file"))
 	}
