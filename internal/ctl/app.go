@@ -55,6 +55,7 @@ func (a *App) cli() *cli.App {
 			a.startCommand(), a.stopCommand(), a.syncNowCommand(), a.syncOnceCommand(),
 			a.approveCommand(), a.dropCommand(), a.forgetCommand(), a.removeCommand(),
 			a.reconfigureCommand(), a.prepareOrgCommand(), a.doctorCommand(), a.showConfigCommand(), a.versionCommand(),
+			a.syncLogCommand(), a.managerLogCommand(),
 		},
 	}
 	for _, c := range app.Commands {
@@ -83,6 +84,7 @@ the one that reads it. Options may stand before and after ORG.
 
 How is everything?              ` + program + ` sync-status
 What could not be copied, why?  ` + program + ` unsynced-objects acme
+What has it done, what failed?  ` + program + ` sync-log acme -n 100
 Where do the servers differ?    ` + program + ` diff acme
 Prove that they are equal       ` + program + ` verify acme
 Begin, or go on                 ` + program + ` sync-start acme

@@ -47,6 +47,11 @@ type fakeWorkflow struct {
 	Status    workflows.Status
 	Unsynced  []workflows.Unsynced
 
+	// Histories are those of its runs, by ID, as the Temporal CLI prints them; Newest
+	// is the last run.
+	Histories map[string]json.RawMessage
+	Newest    string
+
 	Silent bool // no worker answers queries
 	Busy   int  // how often Describe still shows an activity after stop
 

@@ -43,6 +43,9 @@ type App struct {
 	// named; "" is where a Chef server keeps it.
 	SuperuserKey string
 
+	// Host is the name of this host, as workers give theirs.
+	Host string
+
 	// Identity is who signals workflows, as their history shows it. "" leaves it
 	// to the SDK: process and host.
 	Identity string
@@ -68,6 +71,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		Identity:      identity(),
 		Version:       version.Get(),
 	}
+	a.Host, _ = os.Hostname() // without it a worker's host is another
 	return a.Run(ctx, args)
 }
 

@@ -111,6 +111,7 @@ func runProgram(ts *testscript.TestScript, neg bool, args []string) {
 		Sleep:         w.sleep,
 		Env:           scriptEnv{ts},
 		DefaultConfig: ts.MkAbs("chef-sync.rb"),
+		Host:          "here",
 		SuperuserKey:  ts.MkAbs("pivotal.pem"),
 		Version:       version.Info{Version: "1.2.3", Commit: "cafe", Go: "go1.99"},
 	}

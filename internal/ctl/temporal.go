@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
 
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/doctor"
@@ -67,6 +68,10 @@ type Temporal interface {
 	// Pollers returns who asked for workflow tasks of a task queue in the last
 	// minutes.
 	Pollers(ctx context.Context, queue string) ([]doctor.Poller, error)
+
+	// History returns the events of a run of a workflow; "" is the last one. It
+	// returns ErrNotRunning if there is no such run.
+	History(ctx context.Context, workflowID, runID string) ([]*history.HistoryEvent, error)
 
 	// SearchAttributes returns the custom search attributes of the namespace.
 	SearchAttributes(ctx context.Context) (map[string]enums.IndexedValueType, error)
