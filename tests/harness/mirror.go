@@ -41,22 +41,28 @@ func NewMirror(t testing.TB, s *ChefServer) *Mirror {
 		t.Fatalf("harness: %v", err)
 	}
 	t.Cleanup(m.pool.Close)
-	key, err := publicKey(s.KeyFile)
-	if err == nil {
-		err = m.do(t.Context(), `INSERT INTO users (id, authz_id, username, pubkey_version, last_updated_by, created_at, updated_at)
-			VALUES ($1, $1, $2, 0, $1, now(), now())`, newID(), m.user)
-	}
-	if err == nil {
-		err = m.do(t.Context(), `INSERT INTO keys (id, key_name, public_key, key_version, created_at, expires_at)
-			SELECT id, 'sync', $2, 0, now(), 'infinity' FROM users WHERE username = $1`, m.user, key)
-	}
-	if err == nil {
-		err = m.Sync(t.Context())
-	}
-	if err != nil {
+	m.User(t, m.user, s.KeyFile)
+	if err := m.Sync(t.Context()); err != nil {
 		t.Fatalf("harness: mirror: %v", err)
 	}
 	return m
+}
+
+// User adds a user with the public part of the private key in a file.
+func (m *Mirror) User(t testing.TB, name, keyFile string) {
+	t.Helper()
+	key, err := publicKey(keyFile)
+	if err == nil {
+		err = m.do(t.Context(), `INSERT INTO users (id, authz_id, username, pubkey_version, last_updated_by, created_at, updated_at)
+			VALUES ($1, $1, $2, 0, $1, now(), now())`, newID(), name)
+	}
+	if err == nil {
+		err = m.do(t.Context(), `INSERT INTO keys (id, key_name, public_key, key_version, created_at, expires_at)
+			SELECT id, 'sync', $2, 0, now(), 'infinity' FROM users WHERE username = $1`, name, key)
+	}
+	if err != nil {
+		t.Fatalf("harness: mirror: user %s: %v", name, err)
+	}
 }
 
 // publicKey is the public part of a private key's file.

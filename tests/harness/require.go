@@ -21,6 +21,7 @@ type tool struct {
 var tools = map[string]tool{
 	"goiardi":    {[]string{"goiardi"}, func() bool { return inPath("goiardi") && isFile(goiardiSchema) }},
 	"postgresql": {[]string{"postgresql"}, func() bool { return postgresBin() != "" }},
+	"systemd":    {[]string{"systemd"}, func() bool { return isFile("/lib/systemd/systemd") }},
 	"psql":       {[]string{"postgresql-client"}, func() bool { return inPath("psql") || postgresBin() != "" }},
 	"chromium": {[]string{"chromium"}, func() bool {
 		return inPath("chromium") || inPath("chromium-browser") || inPath("google-chrome")
