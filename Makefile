@@ -70,6 +70,10 @@ bench: ## measure against a bare loop that makes the same calls
 	go test ./tests/bench -run '^$$' -bench . -benchtime 1x -timeout 60m
 	go test ./internal/feedserver/changelog -run '^$$' -bench . -timeout 30m
 
+.PHONY: docs
+docs: ## write what the documentation has from the code: docs/settings.md
+	go generate ./internal/config
+
 .PHONY: record-history
 record-history: ## keep a history of the workflows for tests/replay: make record-history NAME=v1.2.3
 	go test ./tests/replay -run Fresh -count 1 -record "$(or $(NAME),$(error NAME=... is missing))"

@@ -17,7 +17,8 @@
 // nothing here are accepted; each one that a file sets is a [Notice].
 //
 // One table, in settings*.go, holds every setting with its default, its meaning
-// and the code that reads it. [Settings] returns it for the documentation.
+// and the code that reads it. [Settings] returns it, and docs/settings.md has it:
+// make docs, or go generate, writes that anew.
 //
 // How a file is read:
 //
@@ -27,3 +28,5 @@
 // The package reads the one file it is given. It opens no key, resolves no host,
 // and knows no flags and no environment; those override the Config elsewhere.
 package config
+
+//go:generate go test -run TestReference -count 1 . -update

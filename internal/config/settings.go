@@ -10,6 +10,9 @@ type Setting struct {
 	// Name is how a file writes it: poll_interval, ec_sync_client['dir'].
 	Name string
 
+	// Group is the heading under which the documentation has it.
+	Group string
+
 	// Default is the literal that has the effect of leaving the setting out.
 	Default string
 
@@ -32,8 +35,12 @@ type Setting struct {
 // Settings returns every setting, in the order of the documentation.
 func Settings() []Setting {
 	var out []Setting
-	for _, r := range table() {
-		out = append(out, r.setting())
+	for _, g := range groups() {
+		for _, r := range g.rows {
+			s := r.setting()
+			s.Group = g.title
+			out = append(out, s)
+		}
 	}
 	return out
 }
@@ -87,13 +94,34 @@ func joinPath(path []string) string {
 // p splits a dotted path.
 func p(path string) []string { return strings.Split(path, ".") }
 
+// A group is a part of the table, with its heading in the documentation.
+type group struct {
+	title string
+	rows  []row
+}
+
+// groups are the one list of settings, in the order of the documentation.
+func groups() []group {
+	return []group{
+		{"What is copied to where", pairRows()},
+		{"The primary", serverRows("master", "primary")},
+		{"The replica", serverRows("replica", "replica")},
+		{"What of a pair is copied", scopeRows()},
+		{"How it is copied", replicationRows()},
+		{"Temporal", temporalRows()},
+		{"Metrics and webhooks", watchRows()},
+		{"The replicator", clientRows()},
+		{"The feed server", feedServerRows()},
+		{"The rest of the original's", originalRows()},
+	}
+}
+
 // table is the one list of settings. Each row's default is read by the same code
 // as a value in a file.
 func table() []row {
 	var out []row
-	for _, part := range [][]row{pairRows(), serverRows("master", "primary"), serverRows("replica", "replica"),
-		scopeRows(), replicationRows(), temporalRows(), watchRows(), clientRows(), feedServerRows(), originalRows()} {
-		out = append(out, part...)
+	for _, g := range groups() {
+		out = append(out, g.rows...)
 	}
 	return out
 }
@@ -159,7 +187,7 @@ func replicationRows() []row {
 		{path: p("poll_interval"), def: 10, set: duration(func(r *reader) *time.Duration { return &r.cfg.PollInterval }, 100*time.Millisecond, 24*time.Hour),
 			doc: "How often the feed is asked for changes: seconds, or a duration such as '30s' or '5m'."},
 		{path: p("poll_hold"), def: 0, set: duration(func(r *reader) *time.Duration { return &r.cfg.PollHold }, 0, time.Minute),
-			doc: "How long one poll waits for a change, up to 60 seconds: lower latency for one busy activity slot per pair."},
+			doc: "How long one poll waits for a change, up to 60 seconds: a feed server then says at once what changed, and Temporal has less to do where there are hundreds of pairs. It occupies one activity slot per pair."},
 		{path: p("deep_interval"), def: "10m", set: duration(func(r *reader) *time.Duration { return &r.cfg.DeepInterval }, 0, 30*24*time.Hour),
 			doc: "How often the listing feed compares contents rather than names; 0 does so at each poll."},
 		{path: p("feed"), def: symbol(FeedAuto), set: choice(func(r *reader) *string { return &r.cfg.Feed }, FeedAuto, FeedUpdatedSince, FeedListing),

@@ -41,9 +41,9 @@ func scopeRows() []row {
 		{path: p("extras"), def: string(ExtrasKeep), set: choice(func(r *reader) *Extras { return &r.into.Extras }, ExtrasKeep, ExtrasDelete),
 			doc: "What a full sync does with an object that only the replica has: 'keep' it and report it, or 'delete' it."},
 		{path: p("delete_limit.percent"), def: 10, set: number(func(r *reader) *int { return &r.into.DeleteLimit.Percent }, 0, 100),
-			doc: "A pair halts and asks before it deletes more than this share of a kind, if that is more than delete_limit['objects']."},
+			doc: "A pair halts and asks before it deletes more than this share of a kind, if that is more than delete_limit['objects']. 0 allows none on its account."},
 		{path: p("delete_limit.objects"), def: 20, set: number(func(r *reader) *int { return &r.into.DeleteLimit.Objects }, 0, 1_000_000),
-			doc: "The number of deletes of a kind that never needs an operator's word."},
+			doc: "The number of deletes of a kind that needs no operator's word; 0 allows none on its account."},
 		{path: p("thaw"), def: false, set: flag(func(r *reader) *bool { return &r.into.Thaw }),
 			doc: "Whether what no Chef server changes - a frozen cookbook version that is no longer frozen on the primary, " +
 				"an artifact or policy revision of the same identifier and other content - is deleted on the replica and made anew. " +
