@@ -2,6 +2,7 @@ package feedserver_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -170,12 +171,35 @@ func TestKeys(t *testing.T) {
 		t.Errorf("Check: %v", err)
 	}
 	c.expect(t, keys, true)
+	disabled(t, pool, c)
 	_, err = pool.Exec(t.Context(), `ALTER TABLE keys RENAME TO locks`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := keys.Check(t.Context()); err == nil {
 		t.Error("Check finds nothing wrong without keys")
+	}
+}
+
+// disabled checks that a user whom a newer Chef server has disabled is denied.
+func disabled(t *testing.T, pool *pgxpool.Pool, c callers) {
+	t.Helper()
+	for i, sql := range []string{`ALTER TABLE users ADD COLUMN disabled boolean NOT NULL DEFAULT false`, `UPDATE users SET disabled = true WHERE username = 'replica'`} {
+		if _, err := pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := feedserver.NewKeys(pool, 15*time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sig, err := chef.ReadSignature(c.replica.sign(t, "acme", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = keys.Authenticate(t.Context(), &feedserver.Request{Org: "acme", Path: feedPath, Signature: sig})
+		if (i == 0 && err != nil) || (i == 1 && !errors.Is(err, feedserver.ErrDenied)) {
+			t.Errorf("after %s: %v", sql, err)
+		}
 	}
 }
 

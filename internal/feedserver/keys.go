@@ -134,7 +134,9 @@ var keysSQL = fmt.Sprintf(`SELECT
 		JOIN public.users u ON u.id::text = a.user_id::text WHERE o.name = $1 AND u.username = $2),
 	`+keysOf+`,
 	`+keysOf,
-	`SELECT id FROM public.users WHERE username = $2`,
+	// Newer Chef servers can disable users. Where the column is missing, the name
+	// means the one beside it.
+	`SELECT u.id FROM (VALUES (false)) older (disabled), LATERAL (SELECT id, disabled FROM public.users WHERE username = $2) u WHERE NOT u.disabled`,
 	`SELECT c.id FROM public.clients c JOIN public.orgs o ON o.id = c.org_id WHERE o.name = $1 AND c.name = $2`)
 
 // ask asks the database.

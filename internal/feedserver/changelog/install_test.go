@@ -200,7 +200,8 @@ func TestRights(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn, err := pgx.Connect(t.Context(), strings.Replace(k.dsn, "://"+c.User+":"+c.Password, "://"+role+":x", 1))
+		c.User, c.Password = role, "x"
+		conn, err := pgx.Connect(t.Context(), urlOf(c, c.Database))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,9 +2,11 @@ package changelog
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,11 +17,12 @@ import (
 )
 
 // dsnEnv names a database with Chef's real schema, of which the tests make
-// copies. Its user has to be a superuser, and nobody may be connected to it.
+// copies and empty them. Its user has to be a superuser who logs in with a
+// password, and so do roles that the tests make; nobody may be connected to it.
 const dsnEnv = "CHEF_SYNC_TEST_DSN"
 
-// database makes a database with Chef's tables and returns its connection
-// string for a superuser.
+// database makes a database with Chef's tables, all empty, and returns its URL
+// for a superuser.
 func database(t testing.TB) string {
 	t.Helper()
 	dsn := os.Getenv(dsnEnv)
@@ -29,29 +32,78 @@ func database(t testing.TB) string {
 		makeTables(t, dsn)
 		return dsn
 	}
+	return copyOf(t, dsn)
+}
+
+// copyOf makes an empty copy of the database of a connection string.
+func copyOf(t testing.TB, dsn string) string {
+	t.Helper()
 	c, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	from := c.Database
-	c.Database = "postgres"
-	admin, err := pgx.ConnectConfig(t.Context(), c)
+	from, name := c.Database, "chef_sync_"+guid()[:12]
+	admin, err := pgx.Connect(t.Context(), urlOf(c, "postgres"))
 	if err != nil {
-		t.Fatal(err)
-	}
-	name := "chef_sync_" + guid()[:12]
-	if _, err := admin.Exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+pgx.Identifier{from}.Sanitize()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := cleanupContext()
 		defer cancel()
-		if _, err := admin.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-			t.Log(err)
+		if _, err := admin.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("a database stays: %v", err)
 		}
 		admin.Close(ctx)
 	})
-	return fmt.Sprintf("postgres://%s:%s@%s:%d/%s?sslmode=disable", c.User, c.Password, c.Host, c.Port, name)
+	if _, err := admin.Exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+pgx.Identifier{from}.Sanitize()); err != nil {
+		t.Fatal(err)
+	}
+	copied, err := pgx.Connect(t.Context(), urlOf(c, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer copied.Close(t.Context())
+	if _, err := copied.Exec(t.Context(), "DROP SCHEMA IF EXISTS chef_sync CASCADE; TRUNCATE "+
+		strings.Join(append(watched(true), "orgs", "users", "checksums"), ", ")+" CASCADE"); err != nil {
+		t.Fatal(err)
+	}
+	return urlOf(c, name)
+}
+
+// urlOf is the URL of a database beside the one of a configuration.
+func urlOf(c *pgx.ConnConfig, name string) string {
+	q := url.Values{"host": {c.Host}, "port": {strconv.Itoa(int(c.Port))}, "sslmode": {"disable"}}
+	if c.TLSConfig != nil {
+		q.Set("sslmode", "require")
+	}
+	return (&url.URL{Scheme: "postgres", User: url.UserPassword(c.User, c.Password), Path: "/" + name, RawQuery: q.Encode()}).String()
+}
+
+// TestCopyOf copies a database in which there is everything that a real one may
+// have: organizations, objects, a log.
+func TestCopyOf(t *testing.T) {
+	k := start(t, InstallOptions{Capture: Triggers})
+	k.chef.add("roles", "web")
+	k.exec(`CREATE TABLE reporting_schema_info (version text NOT NULL)`)
+	k.pool.Close()
+	c, err := pgx.ParseConfig(k.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dsn := range []string{
+		k.dsn,
+		fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=%s sslmode=disable", c.Host, c.Port, c.User, c.Password, c.Database),
+	} {
+		admin := pool(t, urlOf(c, "postgres"))
+		if _, err := admin.Exec(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", c.Database); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv(dsnEnv, dsn)
+		again := start(t, InstallOptions{})
+		again.chef.add("roles", "web")
+		again.want(again.page(0), "create /roles/web")
+		again.pool.Close()
+	}
 }
 
 // makeTables makes Chef's tables in a database.
