@@ -128,10 +128,19 @@ type Server struct {
 	// Header is sent with every request. Values may be secrets.
 	Header http.Header
 
+	Limit ServerLimit
+
 	// FileHosts are hosts, besides the URL's own, from and to which cookbook
 	// files may be transferred: "host", "host:port", "*.example.com", each with
 	// "http://" before it if the transfer may be unencrypted.
 	FileHosts []string
+}
+
+// ServerLimit bounds what a server is asked for by all pairs together; zero means
+// no bound.
+type ServerLimit struct {
+	RequestsPerSecond int
+	BytesPerSecond    int64 // of cookbook files, both ways
 }
 
 // TLS says which server to believe and how to prove who we are. The zero value

@@ -177,7 +177,7 @@ func pairValues(s PairSettings) map[string]node {
 	out := map[string]node{
 		"kinds": {val: kinds}, "include": lit(s.Scope.Include), "exclude": lit(s.Scope.Exclude), "extras": lit(symbol(s.Extras)),
 		"delete_limit['percent']": lit(s.DeleteLimit.Percent), "delete_limit['objects']": lit(s.DeleteLimit.Objects),
-		"thaw": lit(s.Thaw), "verify_at": lit(s.VerifyAt),
+		"thaw": lit(s.Thaw), "verify_at": lit(s.VerifyAt), "maintenance": lit(s.Maintenance.Texts()),
 	}
 	if len(kinds) == len(object.DefaultKinds()) {
 		out["kinds"] = lit(symbol("all"))

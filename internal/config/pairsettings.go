@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/chef-sync/chef-sync/internal/maintenance"
 	"github.com/chef-sync/chef-sync/internal/object"
 )
 
@@ -21,6 +22,9 @@ type PairSettings struct {
 	// VerifyAt is the time of day, "HH:MM" in UTC, at which everything is re-read
 	// on both sides and compared; "" = never.
 	VerifyAt string
+
+	// Maintenance is when the pair rests.
+	Maintenance maintenance.Windows
 }
 
 // Settings returns how a pair is replicated: what its entry in organizations
@@ -33,6 +37,7 @@ func (c *Config) Settings(p object.Pair) PairSettings {
 	}
 	s.Scope.Kinds = s.Scope.InOrder()
 	s.Scope.Include, s.Scope.Exclude = slices.Clone(s.Scope.Include), slices.Clone(s.Scope.Exclude)
+	s.Maintenance = slices.Clone(s.Maintenance)
 	return s
 }
 

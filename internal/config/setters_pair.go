@@ -5,7 +5,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/chef-sync/chef-sync/internal/maintenance"
 	"github.com/chef-sync/chef-sync/internal/object"
 )
 
@@ -100,6 +102,34 @@ func globs(to func(*reader) *[]string) setter {
 		}
 		*to(r) = out
 	}
+}
+
+// windows reads windows of maintenance.
+func windows(r *reader, name string, v node) {
+	const want = "windows as in " + maintenance.Wanted
+	items, ok := v.val.(list)
+	if !ok {
+		items = list{v}
+	}
+	var out maintenance.Windows
+	for _, item := range items {
+		text, ok := item.val.(string)
+		if !ok {
+			r.fail(item.pos, fmt.Sprintf("%s cannot hold %v", name, item), "write "+want)
+			continue
+		}
+		w, err := maintenance.Parse(text)
+		if err != nil {
+			r.fail(item.pos, name+": "+err.Error(), "write "+want)
+			continue
+		}
+		out = append(out, w)
+	}
+	// Any week shows it, as windows repeat.
+	if out.Always(time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)) {
+		r.fail(v.pos, name+" leaves no time at all to replicate", "leave hours out, or stop the pair: chef-sync-ctl sync-stop ORG")
+	}
+	r.into.Maintenance = out
 }
 
 var hourMinute = regexp.MustCompile(`^(?:[01]\d|2[0-3]):[0-5]\d$`)

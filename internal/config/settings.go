@@ -176,6 +176,10 @@ func serverRows(side, word string) []row {
 			doc: "With true no certificate of the " + word + " is verified. For tests; ca_file or pin_sha256 is the safe way to a self-signed one."},
 		{path: p(side + "_headers"), def: hash{}, set: headers(server), open: true, secret: true,
 			doc: "Header fields to send with each request to the " + word + ", as in { 'X-Proxy-Token' => '…' }."},
+		{path: p(side + "_limit.requests_per_second"), def: 0, set: number(func(r *reader) *int { return &server(r).Limit.RequestsPerSecond }, 0, 100_000),
+			doc: "The most requests to the " + word + " in a second, of all pairs together; 0 is any number. A server that is both takes the smaller of the two."},
+		{path: p(side + "_limit.bytes_per_second"), def: 0, set: number(func(r *reader) *int64 { return &server(r).Limit.BytesPerSecond }, 0, 1<<40),
+			doc: "The most bytes of cookbook files that are read from and written to the " + word + " in a second, of all pairs together; 0 is any number."},
 		{path: p(side + "_file_hosts"), def: list{}, set: hosts(func(r *reader) *[]string { return &server(r).FileHosts }),
 			doc: "Hosts, besides that of its URL, to which the " + word + " may send the replicator for cookbook files (S3, or the name by which a goiardi knows itself): 'host', 'host:port', '*.example.com'; with 'http://' before it also without encryption."},
 	}
@@ -194,7 +198,7 @@ func replicationRows() []row {
 			doc: "How changes are found: :updated_since asks a feed server, " +
 				":listing compares name lists and contents, :auto takes the first that works."},
 		{path: p("parallel"), def: 4, set: number(func(r *reader) *int { return &r.cfg.Parallel }, 1, 8),
-			doc: "How many requests to one server run at a time, 1 to 8."},
+			doc: "How many requests to one server run at a time at the most, 1 to 8, of all pairs together. While the server fails or is slow there are fewer."},
 		{path: p("staging"), def: "", set: text(func(r *reader) *string { return &r.cfg.StagingURL }),
 			doc: "Where objects stand between reading and writing: the URL of a directory, as in 'file:///srv/staging', with mode 0700; '' is one below ec_sync_client['dir']."},
 		{path: p("log_level"), def: symbol("info"), set: logLevel,

@@ -50,6 +50,9 @@ func scopeRows() []row {
 				"It is missing there for a moment."},
 		{path: p("verify_at"), def: "", set: timeOfDay(func(r *reader) *string { return &r.into.VerifyAt }),
 			doc: "When, every day, everything is re-read and compared on both sides (UTC), as in '03:30'; '' is never."},
+		{path: p("maintenance"), def: list{}, set: windows,
+			doc: "When the pair rests: nothing is asked of its servers and nothing written to them, as in ['22:00-23:30', 'Sat,Sun 01:00-05:00 Europe/Berlin']. " +
+				"Times without a zone are in UTC. What is under way when a window opens is finished. [] is never."},
 	}...)
 	for i := range rows {
 		rows[i].perPair = true

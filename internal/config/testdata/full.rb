@@ -19,6 +19,8 @@ master_headers['X-Trace'] = "a\tb"
 master_file_hosts %w[s3.example.com
                      files.example.com:9000
                      http://*.minio.example.com]
+master_limit requests_per_second: 20, 'bytes_per_second' => 5_000_000
+replica_limit['requests_per_second'] = 50
 poll_interval 1.5
 poll_hold '45s'
 deep_interval "1h30m"

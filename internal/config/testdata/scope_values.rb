@@ -8,6 +8,7 @@ thaw nil
 verify_at '24:00'
 verify_at 330
 acl true
+maintenance ['22:00-23:30', '22:00', 'Sut 01:00-02:00', '01:00-02:00 Europe/Narva', 5]
 organizations [
   { :source => 'a', :client => true },
   { :source => 'b', :poll_interval => 5 },
@@ -18,6 +19,8 @@ organizations [
   { :source => 'g', :delete_limit => { :percents => 5, :objects => -1, 5 => 5 } },
   { :source => 'h', :percent => 5, 5 => 5 },
   { :source => 'i', :delete_limit => { :percent => 101 }, :thaw => 'x' },
+  { :source => 'j', :maintenance => ['00:00-12:00', '12:00-24:00'] },
+  { :source => 'k', :maintenance => 22 },
 ]
 verify_at 3:30
 verify_at 03:30

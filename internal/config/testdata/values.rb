@@ -34,3 +34,6 @@ metrics_address '9464'
 webhook_url 'hooks.example.com/s3cr3t'
 webhook_stale_after 0
 frobnicate true
+replica_limit['requests_per_second'] = -1
+master_limit['bytes_per_second'] = '5 MB'
+master_limit['requests'] = 5
