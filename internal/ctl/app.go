@@ -27,6 +27,9 @@ const (
 // Run runs one command and returns the exit code. args begin with the name of
 // the program. It returns when the command is done or ctx ends.
 func (a *App) Run(ctx context.Context, args []string) int {
+	if len(args) > 1 && args[1] == completeWord {
+		return a.complete(args[2:])
+	}
 	app := a.cli()
 	return report(a.Stderr, app.RunContext(ctx, arrange(app, args)))
 }
@@ -54,7 +57,7 @@ func (a *App) cli() *cli.App {
 			a.verifyCommand(),
 			a.startCommand(), a.stopCommand(), a.syncNowCommand(), a.syncOnceCommand(),
 			a.approveCommand(), a.dropCommand(), a.forgetCommand(), a.removeCommand(),
-			a.reconfigureCommand(), a.prepareOrgCommand(), a.doctorCommand(), a.showConfigCommand(), a.versionCommand(),
+			a.reconfigureCommand(), a.prepareOrgCommand(), a.doctorCommand(), a.showConfigCommand(), a.completionCommand(), a.versionCommand(),
 			a.syncLogCommand(), a.managerLogCommand(),
 		},
 	}
