@@ -117,7 +117,7 @@ func TestEffectiveOfDefaults(t *testing.T) {
 	}
 	for _, r := range scopeRows() {
 		if _, ok := pairValues(Defaults().Settings(object.Pair{}))[r.name()]; !ok {
-			t.Errorf("%s is missing from the settings of a pair", r.name())
+			t.Errorf("%s is missing from the settings of a pair: add it to pairValues", r.name())
 		}
 	}
 }
