@@ -1,5 +1,5 @@
 # The configuration of chef-sync: literals only, it is read and never run.
-# All settings are in /usr/share/doc/chef-sync/operations.md. After a change:
+# /usr/share/doc/chef-sync/settings.md has all settings. After a change:
 #
 #   chef-sync-ctl reconfigure && systemctl restart ec-syncd
 

@@ -48,7 +48,8 @@ func NewMirror(t testing.TB, s *ChefServer) *Mirror {
 	return m
 }
 
-// User adds a user with the public part of the private key in a file.
+// User adds a user with the public part of the private key in a file, as a member of
+// the organization.
 func (m *Mirror) User(t testing.TB, name, keyFile string) {
 	t.Helper()
 	key, err := publicKey(keyFile)
@@ -59,6 +60,10 @@ func (m *Mirror) User(t testing.TB, name, keyFile string) {
 	if err == nil {
 		err = m.do(t.Context(), `INSERT INTO keys (id, key_name, public_key, key_version, created_at, expires_at)
 			SELECT id, 'sync', $2, 0, now(), 'infinity' FROM users WHERE username = $1`, name, key)
+	}
+	if err == nil && m.guid != "" {
+		err = m.do(t.Context(), `INSERT INTO org_user_associations (org_id, user_id, last_updated_by, created_at, updated_at)
+			SELECT $1, id, $1, now(), now() FROM users WHERE username = $2`, m.guid, name)
 	}
 	if err != nil {
 		t.Fatalf("harness: mirror: user %s: %v", name, err)

@@ -19,10 +19,10 @@ const (
 // changed is what the second version's example of a chef-sync.rb begins with.
 const changed = "# Changed in " + secondVersion + ".\n"
 
-// build builds packages of a version into dir: deb, rpm. The programs are those that
+// build builds a package of a version into dir: deb or rpm. The programs are those that
 // other tests run, without their symbols, and do not have the Temporal server
 // compiled once more.
-func build(t *testing.T, dir, version, config string, formats ...string) {
+func build(t *testing.T, dir, version, config, format string) {
 	t.Helper()
 	bin := t.TempDir()
 	const at = "github.com/chef-sync/chef-sync/internal/version.Version="
@@ -38,8 +38,8 @@ func build(t *testing.T, dir, version, config string, formats ...string) {
 	}
 	cmd := exec.Command("packaging/build", architecture(t))
 	cmd.Dir = filepath.Join("..", "..")
-	cmd.Env = append(os.Environ(), "VERSION="+version, "FORMATS="+strings.Join(formats, " "), "DIST="+dir, "BIN="+bin,
-		"CONFIG="+config, "COMPRESSION=gzip:1")
+	cmd.Env = append(os.Environ(), "VERSION="+version, "FORMATS="+format, "DIST="+dir, "BIN="+bin,
+		"CONFIG="+config, "COMPRESSION="+map[string]string{"deb": "none", "rpm": "gzip:1"}[format])
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("packaging/build: %v\n%s", err, out)
 	}

@@ -22,7 +22,8 @@ func TestPackages(t *testing.T) {
 	if err := os.WriteFile(config, []byte(changed+example(t)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	build(t, dir, firstVersion, "", "deb", "rpm")
+	build(t, dir, firstVersion, "", "deb")
+	build(t, dir, firstVersion, "", "rpm")
 	build(t, dir, secondVersion, config, "deb")
 	t.Run("deb", func(t *testing.T) { testDeb(t, newHost(t, "deb", dir)) })
 	t.Run("without systemd", func(t *testing.T) { testWithoutSystemd(t, newHost(t, "container", dir)) })
@@ -39,8 +40,9 @@ drwxr-xr-x root:root '/etc/chef-sync'
 lrwxrwxrwx root:root '/usr/bin/chef-sync-ctl' -> '/opt/chef-sync/bin/chef-sync-ctl'
 lrwxrwxrwx root:root '/usr/bin/ec-syncd' -> '/opt/chef-sync/bin/ec-syncd'
 -rw-r--r-- root:root '/usr/lib/systemd/system/ec-syncd.service'
+-rw-r--r-- root:root '/usr/share/bash-completion/completions/chef-sync-ctl'
 -rw-r--r-- root:root '/usr/share/doc/chef-sync/copyright'
--rw-r--r-- root:root '/usr/share/doc/chef-sync/operations.md'
+-rw-r--r-- root:root '/usr/share/doc/chef-sync/settings.md'
 drwxr-x--- chef-sync:chef-sync '/var/opt/chef-sync'
 drwxr-x--- chef-sync:chef-sync '/var/opt/chef-sync/ec_sync_client'
 drwxr-x--- chef-sync:chef-sync '/var/opt/chef-sync/ec_sync_server'
@@ -79,6 +81,9 @@ func testDeb(t *testing.T, h *host) {
 	}
 	if out := h.must("dpkg", "--verify", "chef-sync"); out != "" {
 		t.Errorf("dpkg --verify finds\n%s", out)
+	}
+	if out := h.must("/bin/bash", "-c", ". /usr/share/bash-completion/completions/chef-sync-ctl && complete -p chef-sync-ctl"); !strings.Contains(out, "_chef_sync_ctl") {
+		t.Errorf("bash completes with %q", out)
 	}
 	testUnit(t, h)
 	testExample(t, h)
