@@ -162,6 +162,9 @@ func (p *preparation) onSide() error {
 	if p.server.URL == "" && p.side == sidePrimary && cfg.Role != config.RoleReplica {
 		p.server.URL = thisHost
 	}
+	if onThisHost(&p.server) {
+		p.print.warn("", "%s is this host: its certificate is for another name, and is not verified", thisHost)
+	}
 	if p.server.URL == "" {
 		return fail(ExitUsage, "$EDITOR "+p.set.file+"\nssh REPLICA "+program+" prepare-org "+p.org,
 			"prepare-org: %s names no %s, and this host has role :%s", p.set.file, p.side, cfg.Role)
@@ -170,6 +173,18 @@ func (p *preparation) onSide() error {
 		return unusable(p.command, "--%s is for a primary: on a replica the user writes everything, and is an admin", flagMember)
 	}
 	return nil
+}
+
+// onThisHost accepts the certificate of the Chef server on this host, which is for
+// another name and signed by itself, and reports whether it did. Only root can
+// listen on that port, and root has the superuser's key anyway. Settings about
+// certificates stay what they are.
+func onThisHost(s *config.Server) bool {
+	if s.URL != thisHost || s.TLS.CAFile != "" || s.TLS.PinSHA256 != "" || s.TLS.Insecure {
+		return false
+	}
+	s.TLS.Insecure = true
+	return true
 }
 
 // named checks that the configuration knows the organization on that side. That of

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/chef-sync/chef-sync/internal/chefserver"
+	"github.com/chef-sync/chef-sync/internal/config"
 	"github.com/chef-sync/chef-sync/tests/harness"
 )
 
@@ -39,4 +41,24 @@ ec_sync_client['sync_key'] = 'etc/replicator.pem'
 	ts.Check(os.WriteFile(ts.MkAbs("chef-sync.rb"), []byte(text), 0o600))
 	text = fmt.Sprintf("role :master\nmaster '%s'\nec_sync_client['sync_user'] = 'replicator'\nec_sync_client['sync_key'] = 'etc/replicator.pem'\n", w.servers.replica.URL)
 	ts.Check(os.WriteFile(ts.MkAbs("any.rb"), []byte(text), 0o600))
+}
+
+// TestOnThisHost: no other certificate than that of this very host goes unverified.
+func TestOnThisHost(t *testing.T) {
+	for _, tt := range []struct {
+		server config.Server
+		want   bool
+	}{
+		{config.Server{URL: "https://127.0.0.1"}, true},
+		{config.Server{URL: "https://127.0.0.1:8443"}, false}, // anybody may listen there
+		{config.Server{URL: "https://chef.example.com"}, false},
+		{config.Server{URL: "https://127.0.0.1.example.com"}, false},
+		{config.Server{URL: "https://127.0.0.1", TLS: config.TLS{CAFile: "ca.pem"}}, false},
+		{config.Server{URL: "https://127.0.0.1", TLS: config.TLS{PinSHA256: "00"}}, false},
+	} {
+		s := tt.server
+		if got := onThisHost(&s); got != tt.want || s.TLS.Insecure != tt.want {
+			t.Errorf("%+v: %t, insecure %t; want %t", tt.server, got, s.TLS.Insecure, tt.want)
+		}
+	}
 }

@@ -2,7 +2,13 @@ package prepare
 
 import (
 	"crypto/rsa"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,8 +24,23 @@ func TestGoiardi(t *testing.T) {
 		t.Skip("starts goiardi")
 	}
 	g := harness.Goiardi(t, harness.InMemory())
+	// A deaf server takes changes of users and forgets them.
+	var deaf atomic.Bool
+	server, err := url.Parse(g.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pass := httputil.NewSingleHostReverseProxy(server)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if deaf.Load() && r.Method == http.MethodPut {
+			_, _ = io.WriteString(w, `{"name":"ec_sync_user","admin":true}`)
+			return
+		}
+		pass.ServeHTTP(w, r)
+	}))
+	defer proxy.Close()
 	as := func(user string, key *rsa.PrivateKey) (*chef.Client, error) {
-		return chef.New(chef.Options{URL: g.URL, User: user, Key: key, Retries: -1})
+		return chef.New(chef.Options{URL: proxy.URL, User: user, Key: key, Retries: -1})
 	}
 	adminKey, err := chef.ReadKey(g.KeyFile)
 	if err != nil {
@@ -43,6 +64,9 @@ func TestGoiardi(t *testing.T) {
 	w.job.Member, w.job.Writes, w.job.DryRun = false, true, true
 	w.want("key found", "user found", "member none", "admin would do", "rights would do")
 	w.job.DryRun = false
+	deaf.Store(true)
+	w.fails("admin", nil, "the server took it, and ec_sync_user is no admin")
+	deaf.Store(false)
 	r = w.want("key found", "user found", "member none", "admin done", "rights found")
 	all := []string{"create", "read", "update", "delete", "grant"}
 	if diff := cmp.Diff([]Actor{{g.User, "user", all}, {syncUser, "user", all}}, r.Actors); diff != "" || len(r.Notes) > 0 {

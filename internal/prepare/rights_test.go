@@ -135,6 +135,10 @@ func TestNotEnoughRights(t *testing.T) {
 			func(w *world) { w.key(syncUser); w.job.As = nil },
 			"member", []string{TryAdmin}, []string{"ec_sync_user is not a member of acme and was not invited"},
 		},
+		"the user itself, not invited, looking only": {
+			func(w *world) { w.key(syncUser); w.job.As, w.job.DryRun = nil, true },
+			"member", []string{TryAdmin}, []string{"ec_sync_user is not a member of acme and was not invited"},
+		},
 		"a wrong organization": {
 			func(w *world) { w.job.As = w.job.As.WithOrganization("acne") },
 			"organization", nil, []string{"there is no organization acne on http", "which has acme"},
@@ -207,6 +211,7 @@ func TestLacks(t *testing.T) {
 	w.must(w.job.As.PutACL(t.Context(), "containers", "roles", "read", nobody))
 	w.must(w.job.As.PutACL(t.Context(), "containers", "data", "create", nobody))
 	w.must(w.job.As.PutACL(t.Context(), "containers", "policies", "create", chef.Allowed{Groups: []string{"users"}}))
+	w.must(w.job.As.PutACL(t.Context(), "containers", "cookbooks", "create", chef.Allowed{Groups: []string{"admins"}}))
 	r := w.want("key done", "user done", "member done", "admin done", "rights lacks")
 	want := []string{"read on the container roles", "create on the container data"}
 	if !slices.Equal(r.Lacks, want) {
