@@ -65,9 +65,11 @@ func (r *reader) statements(src string) {
 		known:  func(name string) bool { return len(r.below([]string{name})) > 0 },
 	}
 	for _, st := range s.dropBlocks(s.run()) {
-		a, problem := st.parse()
-		if problem != nil {
-			r.fail(position{problem.Line, problem.Column}, problem.Message, problem.Hint)
+		a, problems := st.parse()
+		for _, one := range problems {
+			r.fail(position{one.Line, one.Column}, one.Message, one.Hint)
+		}
+		if len(problems) > 0 {
 			r.failed[st.name()] = true
 			continue
 		}

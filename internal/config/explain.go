@@ -10,9 +10,36 @@ import (
 	"github.com/alecthomas/participle/v2/lexer"
 )
 
-// explain says what is wrong with a statement that the grammar did not accept.
-// The grammar itself may only know in which bracket that is.
-func (s statement) explain(err error) *Problem {
+// explain says what is wrong with a statement that the grammar did not accept: the
+// first thing, and on later lines whatever is wrong by itself.
+func (s statement) explain(err error) Problems {
+	out := Problems{*s.explainFirst(err)}
+	b := builder{}
+	for i, t := range s.tokens {
+		if last := out[len(out)-1].Line; t.Pos.Line <= last {
+			continue
+		}
+		switch {
+		case slices.Contains(strange, t.Type) && !isValue(t) && wantsValue(s.tokens[i-1]):
+			p := s.explainToken(i)
+			p.Line, p.Column = t.Pos.Line, t.Pos.Column
+			out = append(out, *p)
+		case t.Type == kindOf("String"):
+			b.text(at(t.Pos), t.Value)
+			out, b.problems = append(out, b.problems...), nil
+		}
+	}
+	return out
+}
+
+// wantsValue reports whether nothing but a value can follow t.
+func wantsValue(t lexer.Token) bool {
+	return closers[t.Value] != "" || t.Value == "," || t.Value == "=>" || slices.Contains(labels, t.Type)
+}
+
+// explainFirst finds the first thing that is wrong. The grammar itself may only
+// know in which bracket that is.
+func (s statement) explainFirst(err error) *Problem {
 	var perr participle.Error
 	pos := s.end
 	if errors.As(err, &perr) {

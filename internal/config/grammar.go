@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,11 +64,11 @@ type assignment struct {
 	value node
 }
 
-// parse reads one statement.
-func (s statement) parse() (assignment, *Problem) {
+// parse reads one statement, or says what is wrong with it.
+func (s statement) parse() (assignment, Problems) {
 	lex, err := lexer.Upgrade(&replay{tokens: s.tokens, end: s.end})
 	if err != nil {
-		return assignment{}, &Problem{Message: err.Error()}
+		return assignment{}, Problems{{Message: err.Error()}}
 	}
 	ast, err := grammar.ParseFromLexer(lex)
 	if err != nil {
@@ -87,7 +88,7 @@ func (s statement) parse() (assignment, *Problem) {
 	default:
 		out.value = b.value(ast.Value)
 	}
-	return out, b.problem
+	return out, b.problems
 }
 
 // replay is a lexer over tokens that were read before.
@@ -106,12 +107,13 @@ func (r *replay) Next() (lexer.Token, error) {
 }
 
 // A builder turns the tree of a statement into literals and keeps the first
-// problem inside one.
-type builder struct{ problem *Problem }
+// problem inside each.
+type builder struct{ problems Problems }
 
 func (b *builder) fail(pos position, message, hint string) {
-	if b.problem == nil {
-		b.problem = &Problem{Line: pos.line, Column: pos.column, Message: message, Hint: hint}
+	same := func(p Problem) bool { return p.Line == pos.line && p.Column == pos.column }
+	if !slices.ContainsFunc(b.problems, same) {
+		b.problems = append(b.problems, Problem{Line: pos.line, Column: pos.column, Message: message, Hint: hint})
 	}
 }
 

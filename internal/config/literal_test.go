@@ -17,9 +17,9 @@ func parseValue(src string) (node, Problems) {
 	if len(statements) == 0 {
 		return node{}, r.problems
 	}
-	a, problem := statements[0].parse()
-	if problem != nil {
-		return node{}, append(r.problems, *problem)
+	a, problems := statements[0].parse()
+	if len(problems) > 0 {
+		return node{}, append(r.problems, problems...)
 	}
 	return a.value, r.problems
 }

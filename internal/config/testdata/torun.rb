@@ -54,3 +54,11 @@ ec_sync_client['dir'] = '/x' = '/y'
 exclude ['a' => 'b']
 master_headers [x: 'y']
 include ['a'] ['b']
+organizations [
+  { :source => a, :destination => ENV['X'] },
+  { :source => 'b', :destination => b.upcase },
+  { :source => "#{c}", :destination => 'c' },
+  d => 'e', 'f' => g,
+]
+kinds ["a#{1}", "b#{2}",
+       "c#{3}"]
