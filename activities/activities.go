@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"github.com/chef-sync/chef-sync/internal/feed"
+	"github.com/chef-sync/chef-sync/internal/maintenance"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/plan"
 	"github.com/chef-sync/chef-sync/internal/replicate"
@@ -22,6 +23,9 @@ type Connection struct {
 
 	DeleteLimit  plan.DeleteLimit // what needs no operator's word
 	DeleteExtras bool             // delete what only the replica has, in a full comparison
+
+	// Maintenance is when the pair rests.
+	Maintenance maintenance.Windows
 }
 
 // Connector knows the pairs of this worker and how to reach their servers.
@@ -44,6 +48,9 @@ type Activities struct {
 
 	// Webhook is told of what operators should hear; nil tells nobody.
 	Webhook Poster
+
+	// Now is the clock by which pairs rest; nil = time.Now.
+	Now func() time.Time
 
 	// Version is that of chef-sync, for reports.
 	Version string
@@ -96,9 +103,9 @@ func (s Settings) orDefault() Settings {
 // worker's activity to another after the heartbeat timeout, a multiple of this.
 const beatEvery = 2 * time.Second
 
-// beating calls say() and sends the result as a heartbeat, again and again,
-// until the returned stop is called.
-func beating(ctx context.Context, say func() any) (stop func()) {
+// beating calls say() and sends the result as a heartbeat, with what slows the
+// servers of of(), again and again, until the returned stop is called.
+func beating(ctx context.Context, of func() *Connection, say func() any) (stop func()) {
 	done := make(chan struct{})
 	stopped := make(chan struct{})
 	go func() {
@@ -112,7 +119,7 @@ func beating(ctx context.Context, say func() any) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-t.C:
-				activity.RecordHeartbeat(ctx, say())
+				activity.RecordHeartbeat(ctx, beatOf(say(), of())...)
 			}
 		}
 	}()
@@ -127,14 +134,18 @@ func (a *Activities) log(p object.Pair) *slog.Logger {
 	return a.Log.With("org", p.Destination, "source", p.Source)
 }
 
-// connect finds the pair's connection; not finding it is a trouble of the pair.
+// connect finds the pair's connection; not finding it is a trouble of the pair, and
+// while the pair rests the error is a [restError].
 func (a *Activities) connect(ctx context.Context, p object.Pair) (*Connection, error) {
 	c, err := a.Connector.Connect(ctx, p)
 	if err != nil {
 		return nil, fmt.Errorf("organization %s: %w", p, err)
 	}
-	return c, nil
+	return c, a.resting(c)
 }
+
+// itself is c, for beating.
+func (c *Connection) itself() *Connection { return c }
 
 // connectTo is connect for what concerns certain servers only, if identities
 // are given.

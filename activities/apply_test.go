@@ -194,10 +194,16 @@ func TestAsTemporal(t *testing.T) {
 	} {
 		wantError(t, asTemporal(errors.Join(errors.New("context"), c.err)), c.kind, c.retry)
 	}
-	late := &chef.APIError{Status: 503, RetryAfter: 7 * time.Minute}
-	if app := wantError(t, asTemporal(late), TypeUnavailable, true); app.NextRetryDelay() != 7*time.Minute {
+	late := &chef.APIError{Status: 503, RetryAfter: 40 * time.Second}
+	if app := wantError(t, asTemporal(late), TypeUnavailable, true); app.NextRetryDelay() != 40*time.Second {
 		t.Errorf("next attempt after %v, want as the server asked", app.NextRetryDelay())
 	}
+	late.RetryAfter = 7 * time.Minute // a batch that waited so long could not be stopped
+	wantError(t, asTemporal(late), TypePair, false)
+	if app := wantError(t, asTemporalLater(late), TypeUnavailable, true); app.NextRetryDelay() != 7*time.Minute {
+		t.Errorf("a verification: next attempt after %v, want as the server asked", app.NextRetryDelay())
+	}
+	wantError(t, asTemporalLater(replicate.ErrDenied), TypePair, false)
 	if got := TroubleOf(errors.New("plain")); got != (Trouble{Key: "activity", Message: "plain"}) {
 		t.Errorf("trouble of a plain error: %+v", got)
 	}

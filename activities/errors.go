@@ -23,6 +23,10 @@ const (
 	// TypeWaiting is a Poll that met a trouble that the workflow knows of.
 	TypeWaiting = "Waiting"
 
+	// TypeMaintenance is no error: the pair rests, and the activity asks to be
+	// started again afterwards.
+	TypeMaintenance = "Maintenance"
+
 	// TypeUnavailable may pass: network, 5xx, 429. Temporal retries it.
 	TypeUnavailable = "Unavailable"
 
@@ -43,6 +47,10 @@ var errOtherServer = errors.New("not tried again")
 
 // classOf is [chef.Classify] for everything that can end an activity.
 func classOf(err error) chef.Class {
+	var rest *restError
+	if errors.As(err, &rest) {
+		return chef.ClassPair
+	}
 	for _, pair := range []error{ErrNotConfigured, replicate.ErrDenied, replicate.ErrNothing, errOtherServer} {
 		if errors.Is(err, pair) {
 			return chef.ClassPair
@@ -62,14 +70,25 @@ func asTemporal(err error) error {
 		return err
 	case errors.Is(err, staging.ErrNotFound), errors.Is(err, staging.ErrCorrupt):
 		return temporal.NewNonRetryableApplicationError(err.Error(), TypeStagingLost, nil)
-	case classOf(err) == chef.ClassRetry:
-		return temporal.NewApplicationErrorWithOptions(err.Error(), TypeUnavailable, temporal.ApplicationErrorOptions{
-			NextRetryDelay: chef.RetryAfter(err),
-			Details:        []any{troubleOf(err)},
-		})
+	case isUnavailable(err) && chef.RetryAfter(err) <= longRetry:
+		return unavailable(err)
 	default:
 		return temporal.NewNonRetryableApplicationError(err.Error(), TypePair, nil, troubleOf(err))
 	}
+}
+
+// longRetry is the longest that a server may ask to be left alone before the pair
+// says so and waits in a Poll, which an operator can interrupt; a batch cannot be.
+const longRetry = time.Minute
+
+func isUnavailable(err error) bool { return err != nil && classOf(err) == chef.ClassRetry }
+
+// unavailable has Temporal try an activity again, at once or when the server said.
+func unavailable(err error) error {
+	return temporal.NewApplicationErrorWithOptions(err.Error(), TypeUnavailable, temporal.ApplicationErrorOptions{
+		NextRetryDelay: chef.RetryAfter(err),
+		Details:        []any{troubleOf(err)},
+	})
 }
 
 // TroubleOf returns the trouble that an activity's error tells of.
@@ -93,7 +112,10 @@ func IsStagingLost(err error) bool {
 func troubleOf(err error) Trouble {
 	key := classOf(err).String()
 	var api *chef.APIError
+	var rest *restError
 	switch {
+	case errors.As(err, &rest):
+		key = TroubleMaintenance
 	case classOf(err) == chef.ClassRetry: // a server that is down has many voices
 	case errors.As(err, &api):
 		key += "/" + strconv.Itoa(api.Status)

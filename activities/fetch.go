@@ -21,7 +21,7 @@ func (a *Activities) Fetch(ctx context.Context, in FetchInput) (FetchResult, err
 	}
 	defer measure(ctx, "fetch")()
 	var n counter
-	defer beating(ctx, n.say)()
+	defer beating(ctx, c.itself, n.say)()
 	got, err := c.Engine.Fetch(ctx, in.Changes, n.count)
 	if err != nil {
 		return FetchResult{}, asTemporal(err)
@@ -58,7 +58,7 @@ func (a *Activities) Apply(ctx context.Context, in ApplyInput) (ApplyResult, err
 		return ApplyResult{}, asTemporal(err)
 	}
 	done := earlier(ctx)
-	defer beating(ctx, done.say)()
+	defer beating(ctx, c.itself, done.say)()
 	opts := replicate.ApplyOptions{Skip: done.before, Doubt: activity.GetInfo(ctx).Attempt > 1}
 	if len(in.Deletes) > 0 {
 		defer measure(ctx, "delete")()

@@ -128,6 +128,9 @@ type Beat struct {
 	Checked  time.Time `json:"checked"`   // when the servers last said who they are
 	Fails    int       `json:"fails,omitempty"`
 	Problem  string    `json:"problem,omitempty"`
+
+	// Maintenance is until when the pair rests; zero if it does not.
+	Maintenance time.Time `json:"maintenance,omitzero"`
 }
 
 // FetchInput asks for a batch to be read. The changes are of one rank.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -33,7 +34,7 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 		_ = activity.GetHeartbeatDetails(ctx, &p.beat) // unreadable: start counting anew
 	}
 	p.shown.Store(p.beat)
-	defer beating(ctx, func() any { return p.shown.Load() })()
+	defer beating(ctx, p.conn.Load, func() any { return p.shown.Load() })()
 	wctx, release := whileWorking(ctx)
 	defer release(nil)
 	p.release = release
@@ -47,6 +48,7 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 	for {
 		out, err := p.once(wctx)
 		delay := jitter(p.set.PollInterval)
+		var rest *restError
 		switch {
 		case ctx.Err() != nil:
 			return PollResult{}, ctx.Err()
@@ -54,6 +56,8 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 			return *out, nil
 		case wctx.Err() != nil:
 			return PollResult{}, p.again(ctx, TypeUpToDate, delay, context.Cause(wctx).Error())
+		case errors.As(err, &rest):
+			return PollResult{}, p.rests(ctx, rest)
 		case err != nil:
 			return p.failed(ctx, err)
 		case in.Once:
@@ -105,6 +109,7 @@ type poll struct {
 	in    PollInput
 	beat  Beat
 	shown shownBeat
+	conn  atomic.Pointer[Connection] // nil before it is known
 
 	release context.CancelCauseFunc // ends it early
 	end     time.Time               // of the hold
@@ -115,6 +120,7 @@ type poll struct {
 func (p *poll) once(ctx context.Context) (*PollResult, error) {
 	defer measure(ctx, "poll")()
 	c, err := p.a.connect(ctx, p.in.Pair)
+	p.conn.Store(c)
 	if err != nil {
 		return nil, err
 	}
@@ -288,7 +294,7 @@ func (p *poll) failed(ctx context.Context, err error) (PollResult, error) {
 	p.beat.Polls++
 	p.beat.Fails++
 	t := troubleOf(err)
-	p.beat.Problem = t.Message
+	p.beat.Problem, p.beat.Maintenance = t.Message, time.Time{}
 	p.shown.Store(p.beat)
 	passing := classOf(err) == chef.ClassRetry
 	back := p.set.Refused
@@ -296,7 +302,10 @@ func (p *poll) failed(ctx context.Context, err error) (PollResult, error) {
 		back = p.set.Outage
 	}
 	delay := max(jitter(back.After(p.beat.Fails)), chef.RetryAfter(err))
-	if t.Key != p.in.Trouble && (!passing || p.beat.Fails >= tolerated) {
+	// A server that wants to be left alone for long will not have changed its mind
+	// by the next attempts.
+	lasting := !passing || p.beat.Fails >= tolerated || chef.RetryAfter(err) > longRetry
+	if t.Key != p.in.Trouble && lasting {
 		p.a.log(p.in.Pair).ErrorContext(ctx, "pair cannot be replicated", "err", t.Message, "hint", t.Hint)
 		return PollResult{Trouble: &t, Identities: p.in.Identities}, nil
 	}
@@ -309,7 +318,7 @@ const tolerated = 3
 // again ends the attempt with an error that asks for the next one. It is benign:
 // the SDK neither logs nor counts it as a failure.
 func (p *poll) again(ctx context.Context, kind string, delay time.Duration, message string) error {
-	activity.RecordHeartbeat(ctx, p.beat)
+	activity.RecordHeartbeat(ctx, beatOf(p.beat, p.conn.Load())...)
 	return temporal.NewApplicationErrorWithOptions(message, kind, temporal.ApplicationErrorOptions{
 		NextRetryDelay: delay, Category: temporal.ApplicationErrorCategoryBenign,
 	})

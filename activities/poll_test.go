@@ -305,8 +305,15 @@ func TestPassingTrouble(t *testing.T) {
 	}
 	b.primary.Faults().Clear()
 	fault(b.primary, "", "", chefserver.RetryAfter(429, 600))
+	if got := b.page(in); got.Trouble == nil || got.Trouble.Key != "retry" { // it will not pass soon
+		t.Errorf("told to wait for ten minutes: %+v", got)
+	}
+	in.Trouble = "retry"
 	_, err = b.poll(in, nil)
-	wantAgain(t, err, TypeWaiting, 10*time.Minute) // as the server asked
+	app := wantAgain(t, err, TypeWaiting, 10*time.Minute) // as the server asked
+	if !strings.Contains(app.Message(), "left alone until") {
+		t.Errorf("text %q", app.Message())
+	}
 }
 
 func TestPairNotConfigured(t *testing.T) {

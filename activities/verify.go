@@ -63,11 +63,11 @@ const verifyPage = 500
 func (a *Activities) VerifyList(ctx context.Context, in VerifyListInput) (VerifyPlace, error) {
 	c, err := a.connect(ctx, in.Pair)
 	if err != nil {
-		return VerifyPlace{}, asTemporal(err)
+		return VerifyPlace{}, asTemporalLater(err)
 	}
-	defer beating(ctx, func() any { return "listing both organizations" })()
+	defer beating(ctx, c.itself, func() any { return "listing both organizations" })()
 	place, err := a.verifyList(ctx, c, in.Pair)
-	return place, asTemporal(err)
+	return place, asTemporalLater(err)
 }
 
 func (a *Activities) verifyList(ctx context.Context, c *Connection, p object.Pair) (VerifyPlace, error) {
@@ -127,13 +127,13 @@ func lacking(ctx context.Context, c *Connection) ([]report.Lacking, error) {
 func (a *Activities) Verify(ctx context.Context, in VerifyInput) (VerifyResult, error) {
 	c, err := a.connectTo(ctx, in.Pair, in.Place.Identities)
 	if err != nil {
-		return VerifyResult{}, asTemporal(err)
+		return VerifyResult{}, asTemporalLater(err)
 	}
 	defer measure(ctx, "verify")()
 	var n counter
-	defer beating(ctx, n.say)()
+	defer beating(ctx, c.itself, n.say)()
 	out, err := a.verify(ctx, c, in, &n)
-	return out, asTemporal(err)
+	return out, asTemporalLater(err)
 }
 
 func (a *Activities) verify(ctx context.Context, c *Connection, in VerifyInput, n *counter) (VerifyResult, error) {

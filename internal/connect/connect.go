@@ -20,6 +20,7 @@ import (
 	"github.com/chef-sync/chef-sync/internal/config"
 	"github.com/chef-sync/chef-sync/internal/feed"
 	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/pace"
 	"github.com/chef-sync/chef-sync/internal/plan"
 	"github.com/chef-sync/chef-sync/internal/replicate"
 	"github.com/chef-sync/chef-sync/internal/replicate/staging"
@@ -36,6 +37,7 @@ type Connector struct {
 	staging *staging.Store
 	log     *slog.Logger
 	uploads replicate.Uploads
+	paces   paces
 
 	mu    sync.Mutex
 	sides map[string]*side
@@ -56,7 +58,9 @@ type pair struct {
 
 // New returns a connector for the pairs of cfg, which must not change any more.
 func New(cfg *config.Config, st *staging.Store, log *slog.Logger) *Connector {
-	return &Connector{cfg: cfg, staging: st, log: log, sides: map[string]*side{}, pairs: map[object.Pair]*pair{}}
+	return &Connector{
+		cfg: cfg, staging: st, log: log, paces: newPaces(cfg), sides: map[string]*side{}, pairs: map[object.Pair]*pair{},
+	}
 }
 
 // Connect returns the connection of a pair. No request is made. Returns
@@ -69,11 +73,11 @@ func (c *Connector) Connect(_ context.Context, p object.Pair) (*activities.Conne
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	primary, err := c.client("master", c.cfg.Primary)
+	primary, err := c.client("master", c.cfg.Primary, c.paces.primary)
 	if err != nil {
 		return nil, err
 	}
-	replica, err := c.client("replica", c.cfg.Replica)
+	replica, err := c.client("replica", c.cfg.Replica, c.paces.replica)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +108,7 @@ func (c *Connector) connection(p object.Pair, primary, replica *chef.Client) *ac
 	sequence := &feed.UpdatedSince{Primary: primary, Scope: engine.Scope}
 	conn := &activities.Connection{
 		Engine: engine, DeleteLimit: deleteLimit(set.DeleteLimit), DeleteExtras: set.Extras == config.ExtrasDelete,
+		Maintenance: set.Maintenance,
 	}
 	switch c.cfg.Feed {
 	case config.FeedListing:
@@ -147,12 +152,12 @@ func (c *Connector) logging(client *chef.Client, p object.Pair, name string) *ch
 }
 
 // client returns the client of one side, a new one if its files have changed.
-func (c *Connector) client(name string, s config.Server) (*chef.Client, error) {
+func (c *Connector) client(name string, s config.Server, p *pace.Server) (*chef.Client, error) {
 	files := fingerprint(s.KeyFile, s.TLS.CAFile, s.TLS.ClientCertFile, s.TLS.ClientKeyFile)
 	if have := c.sides[name]; have != nil && have.files == files {
 		return have.client, nil
 	}
-	client, err := newClient(c.cfg, s, c.log.With("side", name), c.onRequest(name))
+	client, err := newClient(c.cfg, s, p, c.log.With("side", name), c.onRequest(name))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w (%w)", name, s.URL, err, activities.ErrNotConfigured)
 	}
@@ -163,17 +168,17 @@ func (c *Connector) client(name string, s config.Server) (*chef.Client, error) {
 // NewClient returns a client of one of the configuration's servers, outside any
 // organization.
 func NewClient(cfg *config.Config, s config.Server, log *slog.Logger) (*chef.Client, error) {
-	return newClient(cfg, s, log, nil)
+	return newClient(cfg, s, pace.New(limitsOf(cfg, s), pace.Clock{}), log, nil)
 }
 
-func newClient(cfg *config.Config, s config.Server, log *slog.Logger, onRequest func(chef.RequestInfo)) (*chef.Client, error) {
+func newClient(cfg *config.Config, s config.Server, p *pace.Server, log *slog.Logger, onRequest func(chef.RequestInfo)) (*chef.Client, error) {
 	key, err := chef.ReadKey(s.KeyFile)
 	if err != nil {
 		return nil, err
 	}
 	return chef.New(chef.Options{
 		URL: s.URL, User: s.User, Key: key, TLS: chef.TLSOptions(s.TLS), Header: s.Header,
-		FileHosts: s.FileHosts, Parallel: cfg.Parallel, Logger: log, OnRequest: onRequest,
+		FileHosts: s.FileHosts, Parallel: cfg.Parallel, Pace: p, Logger: log, OnRequest: onRequest,
 	})
 }
 
