@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/chef-sync/chef-sync/internal/config"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/workflows"
 )
@@ -135,8 +136,45 @@ func (k *call) unknown(org string) error {
 		return fail(ExitUsage, program+" "+k.command+" "+reads[0],
 			"%s: several pairs read %s; name the destination: %s", k.command, org, strings.Join(reads, ", "))
 	}
-	return fail(ExitUsage, program+" "+k.command+" "+k.set.cfg.Pairs[0].Destination+"\n$EDITOR "+k.set.file,
-		"%s: %s is not an organization of %s, which has %s", k.command, org, k.set.file, strings.Join(names, ", "))
+	hint := "$EDITOR " + k.set.file
+	if near := nearest(org, k.set.cfg.Pairs); near != "" {
+		hint = program + " " + k.command + " " + near + "\n" + hint
+	}
+	return fail(ExitUsage, hint, "%s: %s is not an organization of %s, which has %s", k.command, org, k.set.file, some(names))
+}
+
+// nearest is the destination that somebody who wrote org may have meant; without
+// any likeness the first one, as an example.
+func nearest(org string, pairs []object.Pair) string {
+	if len(pairs) == 0 {
+		return ""
+	}
+	var names []string
+	by := map[string]string{}
+	for _, p := range pairs {
+		names = append(names, p.Destination)
+		by[p.Destination] = p.Destination
+		if _, ok := by[p.Source]; !ok {
+			names = append(names, p.Source)
+			by[p.Source] = p.Destination
+		}
+	}
+	if near := config.Nearest(org, names); len(near) > 0 {
+		return by[near[0]]
+	}
+	return pairs[0].Destination
+}
+
+// some are names for a sentence: the first ones of many.
+func some(names []string) string {
+	const most = 20
+	if len(names) == 0 {
+		return "none"
+	}
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
 }
 
 // configured reports whether a pair is in the configuration, or there is none

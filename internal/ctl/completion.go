@@ -52,6 +52,9 @@ _chef_sync_ctl() {
     fi
 }
 compdef _chef_sync_ctl ` + program + `
+if [[ "${funcstack[1]}" == "_` + program + `" ]]; then
+    _chef_sync_ctl # loaded by the first completion
+fi
 `,
 	"fish": `# fish completion of ` + program + `
 function __chef_sync_ctl

@@ -81,7 +81,7 @@ func TestOtherShells(t *testing.T) {
 		t.Fatalf("shells %v", got)
 	}
 	for shell, want := range map[string][]string{
-		"zsh":  {"#compdef chef-sync-ctl\n", "compdef _chef_sync_ctl chef-sync-ctl", `"${words[1]}" __complete "${(@)words[2,CURRENT]}"`},
+		"zsh":  {"#compdef chef-sync-ctl\n", "compdef _chef_sync_ctl chef-sync-ctl", `"${words[1]}" __complete "${(@)words[2,CURRENT]}"`, `"${funcstack[1]}" == "_chef-sync-ctl"`},
 		"fish": {"complete -c chef-sync-ctl -f -a '(__chef_sync_ctl)'", `$words[1] __complete $words[2..-1] "$current"`},
 	} {
 		for _, w := range want {

@@ -27,8 +27,10 @@ const (
 // exitCodes is the part of --help about them.
 const exitCodes = `0  what was asked for is done, and nothing needs a person
 1  answered, and there is something to look at: unsynced objects, or a pair that
-   is halted, waiting, not answering, or configured and not running
-2  the command line or the configuration is wrong; nothing was done
+   is halted, waiting, not answering, or configured and not running; a check of
+   doctor that failed, a right that is missing, a configuration with problems
+2  the command line or the configuration is wrong, or the command belongs on
+   another host; nothing was done
 3  Temporal, or the ec-syncd that has to answer, cannot be reached
 4  not done, or not known to be done: the pair does not run, has nothing to
    decide, did not stop in time, or you said no

@@ -91,8 +91,10 @@ func (a *App) reconfigure(c *cli.Context) error {
 	for _, n := range r.cfg.Notices {
 		r.note("%s", n)
 	}
-	if r.cfg.Role == config.RoleReplica && r.uninstall {
-		return unusable("reconfigure", "there is nothing to uninstall on a replica; see remove")
+	for _, flag := range []string{flagUninstall, flagDatabase} {
+		if r.cfg.Role == config.RoleReplica && c.IsSet(flag) {
+			return r.set.onPrimary("reconfigure --"+flag, "reconfigure --"+flag+" …")
+		}
 	}
 	if r.cfg.Role != config.RoleReplica && (r.cfg.Serves() || r.uninstall) {
 		if err := r.primary(c.Context); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"net/url"
 	"strings"
 
 	"go.temporal.io/sdk/client"
@@ -98,7 +99,7 @@ func (s settings) replicates(command string) error {
 	case s.file == "" || s.cfg.Replicates():
 		return nil
 	case s.cfg.Role == config.RoleMaster:
-		hint := "ssh REPLICA " + program + " " + command + " …"
+		hint := "ssh " + hostOf(s.cfg.Replica.URL, "REPLICA") + " " + program + " " + command + " …"
 		if command != "diff" { // which needs more than Temporal
 			hint += "\n" + program + " --address HOST:PORT --replica NAME " + command + " …"
 		}
@@ -108,6 +109,23 @@ func (s settings) replicates(command string) error {
 		return fail(ExitUsage, "$EDITOR "+s.file,
 			"%s: nothing is replicated on this host: ec_sync_client['enable'] is false in %s", command, s.file)
 	}
+}
+
+// onPrimary is the failure of what belongs on the host of the primary. args are
+// those of the command there.
+func (s settings) onPrimary(what, args string) error {
+	return fail(ExitUsage, "ssh "+hostOf(s.cfg.Primary.URL, "PRIMARY")+" "+program+" "+args,
+		"%s belongs on the primary: this host has role :%s in %s", what, s.cfg.Role, s.file)
+}
+
+// hostOf is the host of a server's URL, or a word for it if that is this host or
+// none.
+func hostOf(server, word string) string {
+	u, err := url.Parse(server)
+	if err != nil || u.Hostname() == "" || u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback() {
+		return word
+	}
+	return u.Hostname()
 }
 
 // target finds Temporal: the command line, else what ec-syncd itself would use.
