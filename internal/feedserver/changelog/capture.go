@@ -199,8 +199,9 @@ func (c *capturer) work(ctx context.Context, tx pgx.Tx, l look, p *passed) error
 }
 
 // organizations makes room for new organizations, which it returns, and forgets
-// those that are no more. While the log is not seeded, numbers begin with the
-// time: no number of an earlier log is as high.
+// those that are no more. Numbers begin with the time: none of an earlier log, or
+// of an organization that had the name before, is as high. While the log is
+// seeded a new organization is empty for its followers, and its head 0.
 func organizations(ctx context.Context, tx pgx.Tx, l look) (created []string, err error) {
 	if l.oldOrgs {
 		_, err = tx.Exec(ctx, `WITH gone AS (
@@ -213,8 +214,8 @@ func organizations(ctx context.Context, tx pgx.Tx, l look) (created []string, er
 	if !l.newOrgs {
 		return nil, nil
 	}
-	rows, err := tx.Query(ctx, `INSERT INTO chef_sync.organizations (org_id, head, floor)
-		SELECT o.id::text, b, b FROM public.orgs o, (SELECT CASE WHEN $1 THEN 0 ELSE `+microseconds+` END) x (b)
+	rows, err := tx.Query(ctx, `INSERT INTO chef_sync.organizations (org_id, head, floor, base)
+		SELECT o.id::text, b, b, t FROM public.orgs o, (SELECT CASE WHEN $1 THEN 0 ELSE `+microseconds+` END, `+microseconds+`) x (b, t)
 		WHERE NOT EXISTS (SELECT FROM chef_sync.organizations s WHERE s.org_id = o.id::text)
 		RETURNING org_id`, l.seeded)
 	if err != nil {

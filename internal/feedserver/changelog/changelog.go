@@ -15,7 +15,7 @@ import (
 )
 
 // schemaVersion is the version of our schema that this program works with.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // Capture is how changes get into the log.
 type Capture string

@@ -18,7 +18,9 @@
 // month gets one entry per object. The head is the highest number given out, the
 // floor the highest number of a tombstone that was forgotten. The epoch is
 // another when the numbering may have started anew: then no number that was seen
-// before is worth anything.
+// before is worth anything. When PostgreSQL was restarted the numbers jump: a
+// machine that was put back to a snapshot of its disk does not give out again what
+// it gave out since, and a number in the gap is not served.
 //
 // Capture. Two ways lead into the one log:
 //

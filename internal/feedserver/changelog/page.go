@@ -41,12 +41,16 @@ type GoneError struct {
 const (
 	ReasonPruned     = "pruned"      // deletions after the number were forgotten
 	ReasonBeyondHead = "beyond head" // the number was never given out
+	ReasonUndone     = "undone"      // the number was given out by a log that was put back since, or by none
 )
 
 // Error says what is gone.
 func (e *GoneError) Error() string {
-	if e.Reason == ReasonPruned {
+	switch e.Reason {
+	case ReasonPruned:
 		return fmt.Sprintf("%v: deletions after %d were forgotten up to %d", ErrGone, e.Seq, e.Floor)
+	case ReasonUndone:
+		return fmt.Sprintf("%v: %d is no number of this log, which may have been put back to an older one", ErrGone, e.Seq)
 	}
 	return fmt.Sprintf("%v: %d is beyond the newest change %d", ErrGone, e.Seq, e.Head)
 }
@@ -75,10 +79,10 @@ func (l *Log) Page(ctx context.Context, org string, seq int64, limit int) (Page,
 		return Page{}, fmt.Errorf("read the changes of %q: %w", org, notInstalled(err))
 	}
 	p := Page{Entries: []Entry{}}
-	var found, seeded bool
+	var found, seeded, undone bool
 	var epoch, action, path *string
 	var id *int64
-	_, err = pgx.ForEachRow(rows, []any{&p.OrgGUID, &epoch, &seeded, &p.Head, &p.Floor, &id, &action, &path}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&p.OrgGUID, &epoch, &seeded, &p.Head, &p.Floor, &undone, &id, &action, &path}, func() error {
 		found = true
 		if id != nil {
 			p.Entries = append(p.Entries, Entry{ID: *id, Action: *action, Path: *path})
@@ -99,6 +103,8 @@ func (l *Log) Page(ctx context.Context, org string, seq int64, limit int) (Page,
 		return p, &GoneError{Reason: ReasonBeyondHead, Seq: seq, Head: p.Head, Floor: p.Floor}
 	case seq > 0 && seq < p.Floor:
 		return p, &GoneError{Reason: ReasonPruned, Seq: seq, Head: p.Head, Floor: p.Floor}
+	case undone:
+		return p, &GoneError{Reason: ReasonUndone, Seq: seq, Head: p.Head, Floor: p.Floor}
 	}
 	return p, nil
 }

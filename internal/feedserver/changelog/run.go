@@ -177,6 +177,9 @@ func (c *capturer) prune(ctx context.Context, db beginner, age time.Duration) (n
 	if err := tx.QueryRow(ctx, text("prune"), c.now().Add(-age)).Scan(&n); err != nil {
 		return 0, fmt.Errorf("forget old deletions: %w", err)
 	}
+	if _, err := tx.Exec(ctx, forgetJumps); err != nil {
+		return 0, fmt.Errorf("forget old restarts: %w", err)
+	}
 	own, err := columns(ctx, tx, "chef_sync", []string{"outbox", "parents"})
 	if err != nil {
 		return 0, err

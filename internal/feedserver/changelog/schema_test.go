@@ -74,7 +74,7 @@ func copyOf(t testing.TB, dsn string) string {
 func urlOf(c *pgx.ConnConfig, name string) string {
 	q := url.Values{"host": {c.Host}, "port": {strconv.Itoa(int(c.Port))}, "sslmode": {"disable"}}
 	if c.TLSConfig != nil {
-		q.Set("sslmode", "require")
+		q.Set("sslmode", "prefer")
 	}
 	return (&url.URL{Scheme: "postgres", User: url.UserPassword(c.User, c.Password), Path: "/" + name, RawQuery: q.Encode()}).String()
 }

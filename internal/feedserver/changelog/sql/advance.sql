@@ -22,7 +22,7 @@ WITH taken AS (
          bool_or(action = 'c') AS created, max(changed_at) AS changed_at
   FROM resolved GROUP BY org_id, path
 ), numbered AS (
-  SELECT f.*, s.head + row_number() OVER (PARTITION BY f.org_id ORDER BY f.id, f.path) AS seq
+  SELECT f.*, greatest(s.head, s.base) + row_number() OVER (PARTITION BY f.org_id ORDER BY f.id, f.path) AS seq
   FROM folded f JOIN chef_sync.organizations s ON s.org_id = f.org_id
 ), written AS (
   INSERT INTO chef_sync.object_changes AS c (org_id, path, seq, created_seq, action, version, changed_at)
@@ -31,7 +31,7 @@ WITH taken AS (
     version = NULL, changed_at = excluded.changed_at,
     created_seq = CASE WHEN c.action = 'd' OR excluded.action = 'c' THEN excluded.seq ELSE c.created_seq END
 ), heads AS (
-  UPDATE chef_sync.organizations s SET head = n.seq
+  UPDATE chef_sync.organizations s SET head = n.seq, jumps = CASE WHEN s.base > s.head THEN s.jumps || ARRAY[s.head, s.base] ELSE s.jumps END
   FROM (SELECT org_id, max(seq) AS seq FROM numbered GROUP BY org_id) n WHERE s.org_id = n.org_id
 )
 SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM numbered),

@@ -17,7 +17,7 @@ WITH live AS MATERIALIZED (
   WHERE CASE WHEN l.path IS NULL THEN k.action <> 'd'
              ELSE k.path IS NULL OR k.action = 'd' OR k.version IS DISTINCT FROM l.version END
 ), numbered AS (
-  SELECT d.*, s.head + row_number() OVER (PARTITION BY d.org_id ORDER BY d.path) AS seq
+  SELECT d.*, greatest(s.head, s.base) + row_number() OVER (PARTITION BY d.org_id ORDER BY d.path) AS seq
   FROM differs d JOIN chef_sync.organizations s ON s.org_id = d.org_id
 ), written AS (
   INSERT INTO chef_sync.object_changes AS c (org_id, path, seq, created_seq, action, version, changed_at)
@@ -26,7 +26,7 @@ WITH live AS MATERIALIZED (
     version = excluded.version, changed_at = excluded.changed_at,
     created_seq = CASE WHEN excluded.action = 'c' THEN excluded.seq ELSE c.created_seq END
 ), heads AS (
-  UPDATE chef_sync.organizations s SET head = n.seq
+  UPDATE chef_sync.organizations s SET head = n.seq, jumps = CASE WHEN s.base > s.head THEN s.jumps || ARRAY[s.head, s.base] ELSE s.jumps END
   FROM (SELECT org_id, max(seq) AS seq FROM numbered GROUP BY org_id) n WHERE s.org_id = n.org_id
 )
 SELECT count(*) FROM numbered

@@ -18,8 +18,17 @@ CREATE TABLE IF NOT EXISTS chef_sync.meta (
 CREATE TABLE IF NOT EXISTS chef_sync.organizations (
   org_id text COLLATE "C" PRIMARY KEY,
   head   bigint NOT NULL,
-  floor  bigint NOT NULL
+  floor  bigint NOT NULL,
+  base   bigint NOT NULL DEFAULT 0,                     -- the next number is above it, too
+  jumps  bigint[] NOT NULL DEFAULT '{}'                 -- pairs: above the first, up to the second nothing was given out
 ) WITH (fillfactor = 50);
+
+--# brings that up to date
+DO $d$ BEGIN -- only if it is of version 1: a table is not altered while others read it
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = 'chef_sync.organizations'::regclass AND attname = 'jumps' AND NOT attisdropped) THEN
+    ALTER TABLE chef_sync.organizations ADD COLUMN base bigint NOT NULL DEFAULT 0, ADD COLUMN jumps bigint[] NOT NULL DEFAULT '{}';
+  END IF;
+END $d$;
 
 --# the log: the last change of each path
 CREATE TABLE IF NOT EXISTS chef_sync.object_changes (
@@ -73,8 +82,8 @@ CREATE TABLE IF NOT EXISTS chef_sync.grants (
 CREATE OR REPLACE FUNCTION chef_sync.on_own_truncate() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
 BEGIN
   UPDATE chef_sync.meta SET epoch = gen_random_uuid(), seeded = false;
-  UPDATE chef_sync.organizations s SET head = x.seq, floor = x.seq
-  FROM (SELECT org_id AS id, greatest(head + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS seq FROM chef_sync.organizations) x
+  UPDATE chef_sync.organizations s SET head = x.seq, floor = x.seq, jumps = '{}'
+  FROM (SELECT org_id AS id, greatest(head + 1, base + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS seq FROM chef_sync.organizations) x
   WHERE s.org_id = x.id;
   RETURN NULL;
 END $f$;
