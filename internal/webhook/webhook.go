@@ -18,7 +18,7 @@ import (
 )
 
 // Timeout bounds one POST.
-const Timeout = 30 * time.Second
+const Timeout = 10 * time.Second
 
 // Webhook is an endpoint. Make one with [New]; it is safe for concurrent use.
 type Webhook struct {
