@@ -194,7 +194,7 @@ func (c *Client) accepted(r *request, status int, h http.Header, body []byte) (*
 		formText:   "with text that is not JSON",
 	}[form])
 	e.empty = form == formEmpty
-	if title := clean(excerpt(body), r.sent, r.url.EscapedPath()); form == formMarkup && title != "" {
+	if title := clean(c.withoutHeaders(excerpt(body)), r.sent, r.url.EscapedPath()); form == formMarkup && title != "" {
 		e.Message += fmt.Sprintf(" (%q)", title)
 	}
 	return nil, e

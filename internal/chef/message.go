@@ -163,6 +163,21 @@ func clean(message string, sent []byte, path string) string {
 	return message[:cut] + "…"
 }
 
+// withoutHeaders hides in a server's words the values of [Options.Header], whole and
+// word by word: a proxy may quote a token that it does not like.
+func (c *Client) withoutHeaders(message string) string {
+	for _, values := range c.options.Header {
+		for _, v := range values {
+			for _, secret := range append([]string{v}, strings.Fields(v)...) {
+				if len(secret) >= 6 { // or else it would hide what was said
+					message = strings.ReplaceAll(message, secret, "…")
+				}
+			}
+		}
+	}
+	return message
+}
+
 // sentStrings returns the string values of a JSON text that are worth hiding,
 // longest first, so that no part of one survives the removal of a shorter one.
 func sentStrings(sent []byte, path string) []string {

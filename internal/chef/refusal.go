@@ -20,7 +20,7 @@ func (c *Client) refused(r *request, status int, h http.Header, body []byte) *AP
 		Method:     r.method,
 		URL:        r.shown,
 		Status:     status,
-		Message:    clean(excerpt(body), r.sent, r.url.EscapedPath()),
+		Message:    clean(c.withoutHeaders(excerpt(body)), r.sent, r.url.EscapedPath()),
 		RetryAfter: retryAfter(h, c.now()),
 	}
 	form := formOf(body)

@@ -37,6 +37,7 @@ type fold struct {
 	next   slog.Handler
 	record slog.Record // the last one
 	org    string
+	named  bool // the handler adds org
 
 	held     int           // records since the last that was written
 	total    int           // of all that were left out
@@ -47,7 +48,7 @@ type fold struct {
 func newFolds(now func() time.Time) *folds { return &folds{now: now, of: map[string]*fold{}} }
 
 // take writes a record, or holds it back as a repetition of another.
-func (f *folds) take(ctx context.Context, key, org string, next slog.Handler, r slog.Record) error {
+func (f *folds) take(ctx context.Context, key string, e fold) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if have := f.of[key]; have != nil {
@@ -56,11 +57,12 @@ func (f *folds) take(ctx context.Context, key, org string, next slog.Handler, r 
 	have := f.of[key]
 	if have == nil {
 		if len(f.of) < mostFolds {
-			f.of[key] = &fold{next: next, org: org, record: r.Clone(), interval: firstFold, until: f.now().Add(firstFold)}
+			e.record, e.interval, e.until = e.record.Clone(), firstFold, f.now().Add(firstFold)
+			f.of[key] = &e
 		}
-		return next.Handle(ctx, r)
+		return e.next.Handle(ctx, e.record)
 	}
-	have.next, have.record = next, r.Clone()
+	have.next, have.record = e.next, e.record.Clone()
 	have.held++
 	return nil
 }
@@ -97,7 +99,7 @@ func (f *folds) say(e *fold) {
 }
 
 func (e *fold) write(r slog.Record) {
-	if e.org != "" && !hasAttr(r, AttrOrg) {
+	if e.org != "" && !e.named && !hasAttr(r, AttrOrg) {
 		r.AddAttrs(slog.String(AttrOrg, e.org))
 	}
 	ctx := context.Background() // whoever logged it is gone
@@ -212,7 +214,7 @@ func (h *folded) Handle(ctx context.Context, r slog.Record) error {
 		key.WriteString(stable(a))
 		return true
 	})
-	return h.folds.take(ctx, key.String(), org, h.next, r)
+	return h.folds.take(ctx, key.String(), fold{next: h.next, record: r, org: org, named: h.named})
 }
 
 // WithAttrs returns a handler that adds attributes to each record.

@@ -62,6 +62,11 @@ func TestAnHourWithoutServer(t *testing.T) {
 	if len(got) < 5 || len(got) > 12 {
 		t.Fatalf("an hour gives %d lines; want a handful:\n%s", len(got), strings.Join(got, "\n"))
 	}
+	for _, l := range got {
+		if strings.Count(l, "org=acme") != 1 {
+			t.Errorf("%q does not name the organization, once", l)
+		}
+	}
 	told := 1 // the first line stands for itself
 	for _, l := range got {
 		var n int

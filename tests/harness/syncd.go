@@ -89,7 +89,11 @@ func (d *Syncd) UIURL() string { return "http://" + loopback(d.UIPort) }
 // Start starts the process and waits until its Web UI answers.
 func (d *Syncd) Start(t testing.TB) {
 	t.Helper()
-	cmd := exec.Command(BuildBinary(t, "./worker"), "--config", d.Config, "--log-level", "info")
+	args := []string{"--config", d.Config}
+	if text, err := os.ReadFile(d.Config); err == nil && !bytes.Contains(text, []byte("log_level")) {
+		args = append(args, "--log-level", "info") // whatever the default is
+	}
+	cmd := exec.Command(BuildBinary(t, "./worker"), args...)
 	cmd.Dir = d.Dir
 	cmd.Env = withoutPrefix(os.Environ(), "TEMPORAL_")
 	p, err := spawn(runDir(t), cmd, d.logFile())

@@ -2,10 +2,7 @@ package integration
 
 import (
 	"fmt"
-	"strings"
 	"testing"
-
-	"go.temporal.io/api/enums/v1"
 
 	"github.com/chef-sync/chef-sync/internal/chefserver"
 	"github.com/chef-sync/chef-sync/tests/harness"
@@ -152,50 +149,4 @@ func TestIdlePairAddsNoHistory(t *testing.T) {
 	if after := events(); after != before {
 		t.Errorf("%d polls added %d events to the history; want none", polls()-asked, after-before)
 	}
-}
-
-// Bodies of objects, which may be secrets, and keys are nowhere but on the
-// servers and, for moments, in staging.
-func TestNoSecretsAnywhere(t *testing.T) {
-	const secret = "S3CRET-do-not-show-7f3a"
-	d := newDuo(t, "log_level 'debug'\n")
-	d.write.Small()
-	d.write.Item("passwords", "root", secret)
-	d.write.Item("passwords", "bad", secret+" quoted")
-	d.write.Cookbook("vault", "1.0.0", false, map[string]string{"recipes/default.rb": "password " + secret})
-	d.replica.Faults().Add(chefserver.Fault{Method: "POST", Path: harness.Path("/data/passwords$"), Every: 2,
-		Effect: chefserver.Status(400, `{"error":["bad value `+secret+` quoted"]}`)})
-	d.start()
-	harness.Until(t, "an object is unsynced", func() bool { return fmt.Sprint(d.syncd.Status(t)["unsynced"]) == "1" },
-		func() string { return fmt.Sprint(d.syncd.Status(t)) })
-	unsynced, _, _ := d.syncd.Ctl(t, "--output", "json", "unsynced-objects", harness.Organization)
-	for where, text := range map[string]string{
-		"history": d.history(), "log": d.syncd.Log(t), "unsynced-objects": unsynced,
-		"sync-status": fmt.Sprint(d.syncd.Status(t)),
-	} {
-		if i := strings.Index(text, "S3CRET"); i >= 0 {
-			t.Errorf("%s shows a secret: …%s…", where, text[max(0, i-200):min(len(text), i+100)])
-		}
-		if strings.Contains(text, "PRIVATE KEY") || strings.Contains(text, "X-Ops-Authorization") {
-			t.Errorf("%s shows a key or a signature", where)
-		}
-	}
-}
-
-// history is the workflow's history as text, payloads decoded.
-func (d *duo) history() string {
-	d.t.Helper()
-	var b strings.Builder
-	it := d.syncd.Temporal(d.t).GetWorkflowHistory(d.t.Context(), workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for it.HasNext() {
-		e, err := it.Next()
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		fmt.Fprintln(&b, e.String())
-	}
-	if b.Len() == 0 {
-		d.t.Fatal("the history is empty")
-	}
-	return b.String()
 }
