@@ -67,3 +67,16 @@ func reference(all []Setting) string {
 func cellText(s string) string {
 	return strings.NewReplacer("|", `\|`, "*", `\*`, "<", "&lt;").Replace(s)
 }
+
+// TestDocumentedForms reads the example of the document.
+func TestDocumentedForms(t *testing.T) {
+	data, err := os.ReadFile(settingsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(data), "literals only.\n")
+	example, _, found := strings.Cut(rest, "\nValues are")
+	if c, err := Parse(DefaultFile, []byte(example)); !found || err != nil || len(c.Pairs) != 2 || c.PollInterval != 10e9 {
+		t.Errorf("the example of %s: %v, %v\n%s", settingsFile, err, c, example)
+	}
+}
