@@ -38,7 +38,7 @@ import (
 var serverCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"servers": startServers, "put": putObject, "remove": removeObject,
 	"cookbook": putCookbook, "absent": makeAbsent, "corrupt": corruptFile, "refuse": refuse,
-	"bare": startBare, "chefdb": startDatabase, "settings": addSettings, "sql": runSQL,
+	"bare": startBare, "goiardi": startGoiardi, "chefdb": startDatabase, "settings": addSettings, "sql": runSQL,
 }
 
 // withServers adds serverCommands to others.
