@@ -4,3 +4,9 @@ import "time"
 
 // SetClock makes now the clock of k.
 func (k *Keys) SetClock(now func() time.Time) { k.now = now }
+
+// SetMaxHeld sets how many requests may wait at a time.
+func (s *Server) SetMaxHeld(n int) { s.held = make(chan struct{}, n) }
+
+// Remembered is how many names are remembered.
+func (k *Keys) Remembered() int { return len(k.names) }

@@ -2,7 +2,51 @@ package changelog
 
 import (
 	"testing"
+	"time"
 )
+
+// TestNumbersAreDurable: what a pass gives out is on the disk before anybody sees
+// it, also in a database that does not wait for its disk.
+func TestNumbersAreDurable(t *testing.T) {
+	k := start(t, InstallOptions{})
+	for is, want := range map[string]string{"off": "on", "local": "local", "remote_write": "remote_write", "on": "on"} {
+		conn := k.conn()
+		if _, err := conn.Exec(t.Context(), `SET synchronous_commit = `+is); err != nil {
+			t.Fatal(err)
+		}
+		tx, err := conn.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		if _, err = k.c.lock(t.Context(), tx, true); err == nil {
+			err = tx.QueryRow(t.Context(), `SHOW synchronous_commit`).Scan(&got)
+		}
+		if err != nil || got != want {
+			t.Errorf("synchronous_commit = %s: a pass has %s, %v; want %s", is, got, err, want)
+		}
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestSlowPassesMakePauses: the log does not keep a busy database busy.
+func TestSlowPassesMakePauses(t *testing.T) {
+	k := start(t, InstallOptions{})
+	k.open(Options{Interval: 10 * time.Millisecond})
+	k.exec(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END';
+		CREATE TRIGGER slow AFTER INSERT ON chef_sync.object_changes FOR EACH STATEMENT EXECUTE FUNCTION slow()`)
+	k.chef.add("roles", "web")
+	pause, err := k.log.turn(t.Context(), k.c, k.conn())
+	if err != nil || pause < 900*time.Millisecond {
+		t.Errorf("a pass of 100 ms is followed by a pause of %s, %v; want nine times as long", pause, err)
+	}
+	k.exec(`DROP TRIGGER slow ON chef_sync.object_changes; ALTER TABLE chef_sync.meta RENAME seeded TO sown`)
+	if pause, err := k.log.turn(t.Context(), k.c, k.conn()); err != nil || pause < 10*time.Millisecond || len(k.problems()) == 0 {
+		t.Errorf("a pass that fails: a pause of %s, %v", pause, err)
+	}
+}
 
 // TestDefaultIsolation: a pass that waited for another one sees what that wrote,
 // also where transactions see the moment of their begin unless told otherwise.

@@ -113,8 +113,8 @@ func TestTruncate(t *testing.T) {
 // gone checks that a number is not served.
 func (k *kit) gone(seq int64) {
 	k.t.Helper()
-	if p, err := k.log.Page(k.t.Context(), "acme", seq, 0); !errors.Is(err, ErrGone) {
-		k.t.Errorf("page after %d = %+v, %v; want it gone", seq, p, err)
+	if p, err := k.log.Page(k.t.Context(), "acme", seq, 0); !errors.Is(err, ErrGone) || len(p.Entries) > 0 {
+		k.t.Errorf("page after %d = %+v, %v; want it gone, and nothing with it", seq, p, err)
 	}
 }
 
@@ -329,4 +329,25 @@ func TestIdle(t *testing.T) {
 		}
 		k.want(f, "create /roles/slow")
 	})
+}
+
+// TestLostParents loses the names of cookbooks and artifacts: everything is
+// compared then, and nothing is lost.
+func TestLostParents(t *testing.T) {
+	k := start(t, InstallOptions{Capture: Triggers})
+	k.chef.addVersion("apt", 1, 0, 0)
+	k.chef.addVersion("apt", 2, 0, 0)
+	k.chef.addArtifact("nginx", "abc")
+	k.pass()
+	f := k.page(0)
+	k.exec(`DELETE FROM chef_sync.parents`)
+	k.chef.addVersion("apt", 3, 0, 0)
+	k.chef.removeVersion("apt", 1, 0, 0)
+	k.chef.removeArtifact("nginx", "abc")
+	got := k.changed(f)
+	for _, want := range []string{"create /cookbooks/apt/3.0.0", "delete /cookbooks/apt/1.0.0", "delete /cookbook_artifacts/nginx/abc"} {
+		if !contains(got, want) {
+			t.Errorf("changes = %v, want %s", got, want)
+		}
+	}
 }
