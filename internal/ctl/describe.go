@@ -22,6 +22,7 @@ func execution(d *workflowservice.DescribeWorkflowExecutionResponse) Execution {
 		TaskAttempt: int(d.GetPendingWorkflowTask().GetAttempt()),
 	}
 	for _, a := range d.GetPendingActivities() {
+		e.slowed(a)
 		if a.GetActivityType().GetName() == activities.NamePoll {
 			e.Poll = pendingPoll(a)
 			continue
@@ -33,6 +34,20 @@ func execution(d *workflowservice.DescribeWorkflowExecutionResponse) Execution {
 	}
 	slices.Sort(e.Copying)
 	return e
+}
+
+// slowed reads the second part of an activity's heartbeat.
+func (e *Execution) slowed(a *workflow.PendingActivityInfo) {
+	var first any
+	var slow []activities.Slow
+	if converter.GetDefaultDataConverter().FromPayloads(a.GetHeartbeatDetails(), &first, &slow) != nil {
+		return // of another release, or encrypted
+	}
+	for _, s := range slow {
+		if !slices.ContainsFunc(e.Slowed, func(have activities.Slow) bool { return have.Side == s.Side }) {
+			e.Slowed = append(e.Slowed, s)
+		}
+	}
 }
 
 func pendingPoll(a *workflow.PendingActivityInfo) *PendingPoll {

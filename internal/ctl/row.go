@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/api/enums/v1"
 
+	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/replicate"
 	"github.com/chef-sync/chef-sync/workflows"
@@ -70,6 +71,13 @@ type Row struct {
 	Reason string `json:"reason,omitempty"`
 	Hint   string `json:"hint,omitempty"` // commands, one in each line
 
+	// MaintenanceUntil is until when the pair rests; nil if it does not, or if that is
+	// not known: see Reason.
+	MaintenanceUntil *time.Time `json:"maintenance_until,omitempty"`
+
+	// Slowed says which server is asked for less than it could be, and why.
+	Slowed []activities.Slow `json:"slowed,omitempty"`
+
 	// Problem is what the present attempt to poll or copy meets; it may pass.
 	Problem string `json:"problem,omitempty"`
 
@@ -114,6 +122,8 @@ func (f facts) row() Row {
 		f.answered(&r)
 	}
 	f.polling(&r)
+	f.resting(&r)
+	r.Slowed = f.execution.Slowed
 	if r.LastSync != nil {
 		lag := int64(f.now.Sub(*r.LastSync) / time.Second)
 		r.LagSeconds = &lag
@@ -218,6 +228,32 @@ func (f facts) polling(r *Row) {
 	case e.Problem != "":
 		r.Problem = e.Problem
 	}
+}
+
+// resting fills in a pair that rests in a window of maintenance, which was meant:
+// what is not copied meanwhile needs nobody.
+func (f facts) resting(r *Row) {
+	s, p := f.status, f.execution.Poll
+	asleep := p.Rests(f.now)
+	if s == nil || s.Mode == workflows.ModeStopped || s.Mode == workflows.ModeHalted {
+		return
+	}
+	given := s.Trouble == activities.TroubleMaintenance // a page was given up for it
+	if !given && asleep == "" {
+		return
+	}
+	r.State, r.Since, r.Problem = string(workflows.ModeWaiting), nil, ""
+	r.Attention = s.Unsynced > 0
+	r.Behind = nil
+	if asleep != "" {
+		r.Reason, r.MaintenanceUntil = asleep, moment(p.Beat.Maintenance)
+		r.NextSync = r.MaintenanceUntil
+	}
+}
+
+// rests reports whether a row is that of a pair in a window of maintenance.
+func (r Row) rests() bool {
+	return r.State == string(workflows.ModeWaiting) && strings.HasPrefix(r.Reason, activities.TroubleMaintenance)
 }
 
 func times(n int) string {

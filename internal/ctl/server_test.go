@@ -89,7 +89,14 @@ func (s *server) DescribeWorkflowExecution(
 	if err := known(in.GetExecution()); err != nil {
 		return nil, err
 	}
-	beat, err := converter.GetDefaultDataConverter().ToPayloads(activities.Beat{Polls: 7, LastPoll: at(5), Fails: 2, Problem: "503"})
+	beat, err := converter.GetDefaultDataConverter().ToPayloads(activities.Beat{Polls: 7, LastPoll: at(5), Fails: 2, Problem: "503"},
+		[]activities.Slow{{Side: "primary", Reasons: []string{"503"}, Parallel: 2, Most: 4}})
+	if err != nil {
+		return nil, err
+	}
+	refs, err := converter.GetDefaultDataConverter().ToPayloads([]string{"/roles/r"}, []activities.Slow{
+		{Side: "primary", Reasons: []string{"earlier"}}, {Side: "replica", Reasons: []string{"slow answers"}},
+	})
 	return &workflowservice.DescribeWorkflowExecutionResponse{
 		WorkflowExecutionInfo: &workflow.WorkflowExecutionInfo{
 			Status: enums.WORKFLOW_EXECUTION_STATUS_RUNNING, StartTime: timestamppb.New(at(0)),
@@ -110,7 +117,7 @@ func (s *server) DescribeWorkflowExecution(
 				ActivityType: &common.ActivityType{Name: activities.NameFetch},
 				LastFailure:  &failurepb.Failure{Message: "connection refused"},
 			},
-			{ActivityType: &common.ActivityType{Name: activities.NameApply}},
+			{ActivityType: &common.ActivityType{Name: activities.NameApply}, HeartbeatDetails: refs},
 		},
 	}, err
 }
@@ -234,6 +241,9 @@ func TestDescribeOverGRPC(t *testing.T) {
 			Next: at(9), Ended: activities.TypeWaiting, Message: "503; next try in 4s",
 		},
 		Copying: []string{"Apply", "Fetch"}, Problem: "Fetch: connection refused",
+		Slowed: []activities.Slow{
+			{Side: "primary", Reasons: []string{"503"}, Parallel: 2, Most: 4}, {Side: "replica", Reasons: []string{"slow answers"}},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

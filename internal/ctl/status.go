@@ -34,7 +34,8 @@ being in it. Without a running ec-syncd it shows what Temporal knows.
 
 States: bootstrapping (comparing everything), following (copying changes as they
 come), stopping and stopped (by an operator), halted (asks before it deletes
-much), waiting (for a trouble to pass), not started, removed, no answer.
+much), waiting (for a trouble to pass, or for the end of a maintenance), not
+started, removed, no answer.
 
 The last synchronization is the last time that the replica was known to have
 everything up to the cursor. With --watch, json is one line for each look.

@@ -43,6 +43,7 @@ func (p *printer) status(rows []Row, l look) error {
 	for _, r := range rows {
 		p.noteLeft(r)
 	}
+	p.noteSlowed(rows)
 	if l.watch {
 		fmt.Fprintln(p.out)
 	}
@@ -64,7 +65,7 @@ func (p *printer) statusRow(r Row) []string {
 		unsynced = "-"
 	}
 	return []string{
-		cell(name), p.paint(stateColor(r), r.State), orDash(cell(r.Feed)), orDash(short(cell(r.Cursor))),
+		cell(name), p.paint(stateColor(r), stateText(r)), orDash(cell(r.Feed)), orDash(short(cell(r.Cursor))),
 		behind(r), p.ago(r.LastSync), p.in(r.NextSync), unsynced, p.verified(r),
 	}
 }
@@ -88,6 +89,27 @@ func (p *printer) verified(r Row) string {
 		paint = yellow
 	}
 	return p.paint(paint, cell(text)+" ("+span(p.now().Sub(r.Verified.At))+" ago)")
+}
+
+// stateText is the state of a pair, with what it waits for if that was meant.
+func stateText(r Row) string {
+	if r.rests() {
+		return r.State + " (" + cell(r.Reason) + ")"
+	}
+	return r.State
+}
+
+// noteSlowed prints what slows the servers down, which all pairs share.
+func (p *printer) noteSlowed(rows []Row) {
+	seen := map[string]bool{}
+	for _, r := range rows {
+		for _, s := range r.Slowed {
+			if !seen[s.Side] {
+				seen[s.Side] = true
+				fmt.Fprintf(p.out, "\nthe %s is asked for less than it could be: %s\n", cell(s.Side), cell(strings.Join(s.Reasons, "; ")))
+			}
+		}
+	}
 }
 
 // stateColor is green where nothing needs doing and red where a person does.
@@ -128,7 +150,7 @@ func behind(r Row) string {
 // note prints what the table has no room for.
 func (p *printer) note(r Row) {
 	var why []string
-	if r.Reason != "" {
+	if r.Reason != "" && !r.rests() { // the table says that
 		why = append(why, r.Reason)
 	}
 	if r.Problem != "" {

@@ -17,7 +17,8 @@ func (a *App) syncNowCommand() *cli.Command {
 		ArgsUsage: "ORG",
 		Description: `The pair polls now rather than at its next time, looks at contents too where the
 feed does that only at times, and tries every unsynced object again. It returns
-when the pair has been told.
+when the pair has been told. In a window of maintenance the pair goes on resting:
+take the window out of chef-sync.rb and restart ec-syncd first.
 
    ` + program + ` sync-now acme && ` + program + ` sync-status acme --watch`,
 		Action: a.onPair(syncNow),
@@ -40,9 +41,15 @@ func syncNow(ctx context.Context, k *call, p object.Pair) error {
 	if err := k.signal(ctx, p, workflows.SignalSyncNow, workflows.Signal{}); err != nil {
 		return err
 	}
+	message := "told " + p.String() + " to look for changes now"
+	if e, err := k.temporal.Describe(ctx, p.WorkflowID()); err == nil { // or else sync-status will say so
+		if rests := e.Poll.Rests(k.app.Now()); rests != "" {
+			message += "; it does so when it no longer rests: " + rests
+		}
+	}
 	return k.print.result(result{
 		Organization: p.Destination, WorkflowID: p.WorkflowID(), Result: "polling",
-		Message: "told " + p.String() + " to look for changes now",
+		Message: message,
 		Next:    program + " sync-status " + p.Destination,
 	})
 }

@@ -173,6 +173,10 @@ func (o *once) show(s *workflows.Status, e Execution) {
 	case workflows.ModeWaiting:
 		o.meter.say(s.Hint, o.pair.String()+" waits: "+s.Reason)
 	default:
+		if rests := e.Poll.Rests(o.k.app.Now()); rests != "" {
+			o.meter.say("", o.pair.String()+" rests and goes on then: "+rests)
+			break
+		}
 		o.meter.say("", e.Problem)
 	}
 	o.meter.show(string(s.Mode), done, total, strings.Join(more, ", "))

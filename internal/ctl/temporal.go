@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
@@ -100,6 +101,10 @@ type Execution struct {
 	Copying []string
 	Problem string
 
+	// Slowed is what the heartbeats of all of these say of the servers, once for each
+	// side.
+	Slowed []activities.Slow
+
 	// TaskAttempt is above 1 while workers fail to run the workflow's code.
 	TaskAttempt int
 }
@@ -120,11 +125,21 @@ type PendingPoll struct {
 	Next time.Time
 
 	// Ended is the type of the error that the last attempt ended with:
-	// activities.TypeUpToDate, activities.TypeWaiting; "" before the first.
+	// activities.TypeUpToDate, TypeWaiting or TypeMaintenance; "" before the first.
 	Ended string
 
 	// Message is that error's text.
 	Message string
+}
+
+// Rests says until when the pair rests, as "maintenance until 05:00 UTC"; "" if it
+// does not.
+func (p *PendingPoll) Rests(now time.Time) string {
+	if p == nil || p.Ended != activities.TypeMaintenance || !p.Beat.Maintenance.After(now) {
+		return ""
+	}
+	text, _, _ := strings.Cut(p.Message, ";")
+	return text
 }
 
 // UpToDate reports whether the last poll was answered and found nothing new.
