@@ -129,7 +129,8 @@ type Beat struct {
 	Fails    int       `json:"fails,omitempty"`
 	Problem  string    `json:"problem,omitempty"`
 
-	// Maintenance is until when the pair rests; zero if it does not.
+	// Maintenance is until when the pair rests, or rested if no poll has succeeded
+	// since; else zero.
 	Maintenance time.Time `json:"maintenance,omitzero"`
 }
 

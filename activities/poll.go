@@ -294,7 +294,7 @@ func (p *poll) failed(ctx context.Context, err error) (PollResult, error) {
 	p.beat.Polls++
 	p.beat.Fails++
 	t := troubleOf(err)
-	p.beat.Problem, p.beat.Maintenance = t.Message, time.Time{}
+	p.beat.Problem = t.Message
 	p.shown.Store(p.beat)
 	passing := classOf(err) == chef.ClassRetry
 	back := p.set.Refused

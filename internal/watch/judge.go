@@ -14,6 +14,7 @@ import (
 //
 //	mode                     event
 //	halted                   halted
+//	resting (maintenance)    -
 //	waiting                  trouble, and stale when it lasts
 //	following, comparing     stale if there was no success for long
 //	stopped                  -
@@ -37,7 +38,11 @@ func judge(p object.Pair, l look, watching time.Time, staleAfter time.Duration) 
 	case workflows.ModeHalted:
 		add(activities.EventHalted, l.status.Since)
 		return out
-	case workflows.ModeWaiting:
+	}
+	if l.resting(staleAfter) {
+		return nil
+	}
+	if l.status.Mode == workflows.ModeWaiting {
 		add(activities.EventTrouble, l.status.Since)
 	}
 	if s := l.success(); l.at.Sub(latest(s, watching)) >= staleAfter {

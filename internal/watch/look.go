@@ -32,6 +32,13 @@ func (l look) success() time.Time {
 	return s
 }
 
+// resting reports whether the pair is in a window of maintenance, or was within the
+// last while and has not succeeded in anything since.
+func (l look) resting(while time.Duration) bool {
+	return l.status.Trouble == activities.TroubleMaintenance ||
+		!l.beat.Maintenance.IsZero() && l.at.Sub(l.beat.Maintenance) < while
+}
+
 func latest(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
@@ -82,6 +89,8 @@ func reason(key string) string {
 	switch {
 	case class == "retry":
 		return "unreachable"
+	case key == activities.TroubleMaintenance:
+		return "maintenance"
 	case status == 401:
 		return "credentials"
 	case status == 403, what == "denied":

@@ -161,6 +161,34 @@ func TestStale(t *testing.T) {
 // TestNoStormAfterARestart: an ec-syncd that begins to watch tells of what it finds
 // with the IDs of before, so that the incident knows them, ends what is over, and
 // calls nothing stale because nobody was there.
+// TestMaintenance: a pair that rests needs nobody, nor does one that has just
+// woken.
+func TestMaintenance(t *testing.T) {
+	w := newWorld(1)
+	rests := func(until time.Time) look {
+		l := w.following(3 * time.Hour)
+		l.beat.Maintenance = until
+		return l
+	}
+	w.clock = w.clock.Add(time.Hour)
+	until := w.clock.Add(time.Minute)
+	w.see(t, rests(until))
+	w.clock = until.Add(14 * time.Minute) // the servers do not answer yet
+	w.see(t, rests(until))
+	w.clock = until.Add(15 * time.Minute)
+	w.see(t, rests(until), "stale")
+	w.see(t, w.following(0), "recovered")
+
+	givenUp := w.in(workflows.ModeWaiting)
+	givenUp.status.Trouble = activities.TroubleMaintenance
+	w.see(t, givenUp)
+	givenUp.status.Trouble = "retry"
+	w.see(t, givenUp, "trouble")
+	halted := w.in(workflows.ModeHalted)
+	halted.beat.Maintenance = w.clock.Add(time.Hour)
+	w.see(t, halted, "halted")
+}
+
 func TestNoStormAfterARestart(t *testing.T) {
 	w := newWorld(1)
 	halted := w.in(workflows.ModeHalted)
@@ -253,6 +281,10 @@ func TestLook(t *testing.T) {
 	waits.status.Trouble, waits.status.UnsyncedKinds, waits.status.Unsynced = "pair/401", map[object.Kind]int{object.KindRole: 2}, 2
 	if got := waits.pair(acme); got.Trouble != "credentials" || got.Kinds["role"] != 2 || !got.Success.Equal(noon) {
 		t.Errorf("waiting: %+v", got)
+	}
+	waits.status.Trouble = activities.TroubleMaintenance
+	if got := waits.pair(acme); got.Trouble != "maintenance" {
+		t.Errorf("resting: %+v", got)
 	}
 	if got := (look{}).pair(acme); got.Running || got.Known {
 		t.Errorf("not running: %+v", got)
