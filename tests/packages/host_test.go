@@ -28,7 +28,7 @@ func newHost(t *testing.T, name, shared string) *host {
 	if os.Geteuid() != 0 {
 		t.Fatal("this test boots a copy of the system and installs a package there, and only root may: sudo go test ./tests/packages")
 	}
-	harness.Require(t, "dpkg", "systemd", "unshare", "nsenter")
+	harness.Require(t, "dpkg", "systemd")
 	name = "chef-sync-test-" + strconv.Itoa(os.Getpid()) + "-" + name
 	cmd := exec.Command("/bin/sh", "boot.sh", t.TempDir(), name, shared) //nolint:gosec // our own script
 	var said bytes.Buffer

@@ -123,7 +123,7 @@ func (h *host) answers() {
 // testRuns looks at the process of a service that runs.
 func testRuns(t *testing.T, h *host) {
 	t.Helper()
-	status := h.must("cat", "/proc/"+h.mainPID()+"/status")
+	status := h.must("grep", "--extended-regexp", "^(Uid|NoNewPrivs|CapEff|CapBnd|Seccomp):", "/proc/"+h.mainPID()+"/status")
 	uid := strings.TrimSpace(h.must("id", "--user", "chef-sync"))
 	for _, want := range []string{"Uid:\t" + uid + "\t" + uid, "NoNewPrivs:\t1", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "Seccomp:\t2"} {
 		if !strings.Contains(status, want) {
