@@ -17,6 +17,7 @@ const (
 	headerFeedOrgGUID = "X-Chef-Sync-Org-Guid"
 	headerFeedEpoch   = "X-Chef-Sync-Epoch"
 	headerFeedHead    = "X-Chef-Sync-Head"
+	headerFeedFloor   = "X-Chef-Sync-Floor"
 	headerFeedFresh   = "X-Chef-Sync-Fresh"
 )
 
@@ -41,6 +42,11 @@ type UpdatedSince struct {
 	// Head is the ID of the last change that the server knows of, if HasHead.
 	Head    int64
 	HasHead bool
+
+	// Floor is the highest ID of a delete that the server has forgotten, 0 = none,
+	// if HasFloor.
+	Floor    int64
+	HasFloor bool
 
 	// CanBeFresh says that the server knows [UpdatedSinceOptions.Fresh]: it may
 	// hear of a change some time after it was made.
@@ -98,6 +104,9 @@ func (c *Client) UpdatedSince(ctx context.Context, seq int64, o UpdatedSinceOpti
 	}
 	if head, err := strconv.ParseInt(answer.Header.Get(headerFeedHead), 10, 64); err == nil {
 		out.Head, out.HasHead = head, true
+	}
+	if floor, err := strconv.ParseInt(answer.Header.Get(headerFeedFloor), 10, 64); err == nil {
+		out.Floor, out.HasFloor = floor, true
 	}
 	if !bytes.HasPrefix(answer.Body, []byte("[")) || json.Unmarshal(answer.Body, &out.Changes) != nil {
 		return nil, c.notChef(r, answer.Status, "with JSON that is not a list of changes")

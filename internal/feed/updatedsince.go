@@ -107,10 +107,16 @@ func (f *UpdatedSince) check(cursor object.Cursor, seq, from int64, got *chef.Up
 // fromZero makes sure that nothing is missing after 0, the cursor of an
 // organization without changes. For 0 a server answers with all that it has and
 // never 410, as is right for who begins there. Whether it has forgotten deletes
-// it says from 1 on.
+// its floor says, or 410 from 1 on.
 func (f *UpdatedSince) fromZero(ctx context.Context, cursor object.Cursor, got *chef.UpdatedSince) error {
 	if len(got.Changes) == 0 {
 		return lost(cursor, "the primary has forgotten its changes up to %d", got.Head)
+	}
+	if got.HasFloor {
+		if got.Floor > 0 {
+			return lost(cursor, "the primary has forgotten deletes up to %d", got.Floor)
+		}
+		return nil
 	}
 	_, err := f.ask(ctx, 1, chef.UpdatedSinceOptions{Limit: 1})
 	if errors.Is(err, chef.ErrGone) {

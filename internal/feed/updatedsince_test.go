@@ -237,3 +237,17 @@ func TestUpdatedSinceWait(t *testing.T) {
 		})
 	}
 }
+
+// TestFloorFromZero: whoever begins with an empty organization goes on there,
+// unless the server says that it has forgotten deletes. It need not ask again.
+func TestFloorFromZero(t *testing.T) {
+	for floor, want := range map[string]error{"0": nil, "1": feed.ErrCursorLost, "7": feed.ErrCursorLost} {
+		s := &script{header: ours("9"), body: entries("9 create /roles/web")}
+		s.header["X-Chef-Sync-Floor"] = floor
+		f := scripted(t, s)
+		p, err := f.Next(t.Context(), at("0", "g/e"), feed.NextOptions{})
+		if !errors.Is(err, want) || want == nil && len(p.Changes) != 1 || len(s.asked) != 1 {
+			t.Errorf("floor %s: %+v, %v, asked %v; want %v", floor, p, err, s.asked, want)
+		}
+	}
+}

@@ -88,6 +88,7 @@ func pageAnswer(p changelog.Page) *answer {
 	a.header.Set("X-Chef-Sync-Org-Guid", p.OrgGUID)
 	a.header.Set("X-Chef-Sync-Epoch", p.Epoch)
 	a.header.Set("X-Chef-Sync-Head", strconv.FormatInt(p.Head, 10))
+	a.header.Set("X-Chef-Sync-Floor", strconv.FormatInt(p.Floor, 10))
 	a.header.Set("X-Chef-Sync-Fresh", "1") // the parameter is understood
 	a.header.Set("Cache-Control", "no-store")
 	return a

@@ -10,6 +10,7 @@
 //	X-Chef-Sync-Org-Guid   the organization's GUID
 //	X-Chef-Sync-Epoch      another one: numbers seen before are worth nothing
 //	X-Chef-Sync-Head       the highest id there is
+//	X-Chef-Sync-Floor      the highest id of a delete that was forgotten, or 0
 //	limit=N                at most N entries; N >= 1
 //	wait=S                 hold the answer up to S seconds (60 at most) while
 //	                       there is nothing to tell

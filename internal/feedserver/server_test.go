@@ -32,7 +32,7 @@ func TestPage(t *testing.T) {
 				t.Errorf("%s: %d %s; want %s", target, got.status, got.body, want)
 			}
 			for name, want := range map[string]string{
-				"Content-Type": "application/json", "X-Chef-Sync-Org-Guid": "guid", "X-Chef-Sync-Epoch": "epoch", "X-Chef-Sync-Head": "2",
+				"Content-Type": "application/json", "X-Chef-Sync-Org-Guid": "guid", "X-Chef-Sync-Epoch": "epoch", "X-Chef-Sync-Head": "2", "X-Chef-Sync-Floor": "0",
 			} {
 				if got.header.Get(name) != want {
 					t.Errorf("%s: header %s = %q; want %q", target, name, got.header.Get(name), want)
