@@ -56,7 +56,7 @@ type Options struct {
 // files. If the directory cannot be made, the logger writes to Out only, and says so
 // there.
 func NewLogger(o Options) (*slog.Logger, func() error) {
-	opts := &slog.HandlerOptions{Level: o.Level}
+	opts := &slog.HandlerOptions{Level: o.Level, ReplaceAttr: readable}
 	var out slog.Handler = slog.NewJSONHandler(o.Out, opts)
 	if o.Plain {
 		out = slog.NewTextHandler(o.Out, opts)
@@ -80,6 +80,14 @@ func NewLogger(o Options) (*slog.Logger, func() error) {
 		f.flush()
 		return closeFiles()
 	}
+}
+
+// readable writes durations as text; JSON would have nanoseconds.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().Round(time.Millisecond).String())
+	}
+	return a
 }
 
 // newLogs makes the files' handlers. A file is made with its first line.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chef-sync/chef-sync/internal/logfile"
 	"github.com/chef-sync/chef-sync/internal/telemetry"
@@ -38,7 +39,7 @@ func TestOneFileForEachOrganization(t *testing.T) {
 	log.Info("full comparison", "org", "acme", "source", "acme")
 	log.With("org", "acme", "source", "uk").Warn("acme waits")
 	log.Info("of the workflow", "WorkflowID", "chef-sync/sync/eu")
-	log.With("side", "master").With("org", "eu").Info("retried")
+	log.With("side", "master").With("org", "eu").Info("retried", "wait", 1500*time.Millisecond)
 	log.Info("escapes", "org", "../../etc/passwd")
 	if err := closeLog(); err != nil {
 		t.Fatal(err)
@@ -58,7 +59,7 @@ func TestOneFileForEachOrganization(t *testing.T) {
 		t.Errorf("%d files (%v), want 4", len(entries), err)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "sync-eu.log"))
-	if err != nil || !strings.Contains(string(data), `"side":"master"`) || strings.Count(string(data), `"org":"eu"`) != 2 {
+	if err != nil || !strings.Contains(string(data), `"side":"master","org":"eu","wait":"1.5s"`) || strings.Count(string(data), `"org":"eu"`) != 2 {
 		t.Errorf("sync-eu.log has %s (%v); want all attributes, and the organization in both lines", data, err)
 	}
 	if n := strings.Count(out.String(), "\n"); n != 6 {
