@@ -346,15 +346,26 @@ func TestKeysAreRemembered(t *testing.T) {
 type countingDB struct {
 	asked   int
 	answers bool
+
+	key   string         // of the user replica
+	names map[string]int // how often it was asked for each; nil: nobody wants to know
+	name  string         // asked for last
 }
 
-func (db *countingDB) QueryRow(context.Context, string, ...any) pgx.Row {
+func (db *countingDB) QueryRow(_ context.Context, _ string, args ...any) pgx.Row {
 	db.asked++
+	db.name = args[1].(string)
+	if db.names != nil {
+		db.names[db.name]++
+	}
 	return db
 }
 
-func (db *countingDB) Scan(...any) error {
+func (db *countingDB) Scan(to ...any) error {
 	if db.answers {
+		if db.name == "replica" && db.key != "" {
+			*to[2].(*[]string) = []string{db.key}
+		}
 		return nil
 	}
 	return pgx.ErrNoRows

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -116,6 +117,11 @@ func (k *Keys) holder(ctx context.Context, org, name string) (*holder, error) {
 	h.at = now
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if len(k.names) >= maxNames { // strangers' names first, so that they do not drive out the others
+		maps.DeleteFunc(k.names, func(_ [2]string, h *holder) bool {
+			return len(h.users)+len(h.client) == 0 || now.Sub(h.at) >= keysAge
+		})
+	}
 	if len(k.names) >= maxNames {
 		clear(k.names)
 	}

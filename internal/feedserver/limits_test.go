@@ -91,13 +91,29 @@ func TestManyPollers(t *testing.T) {
 	}
 }
 
-// TestManyNames: strangers do not fill the memory with names.
+// TestManyNames: strangers do not fill the memory with names, nor drive out those
+// that are known.
 func TestManyNames(t *testing.T) {
 	t.Parallel()
-	keys, err := feedserver.NewKeys(&countingDB{answers: true}, 15*time.Minute)
+	p := newPerson(t, "replica")
+	db := &countingDB{answers: true, key: p.public, names: map[string]int{}}
+	keys, err := feedserver.NewKeys(db, 15*time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
+	now := time.Now()
+	keys.SetClock(func() time.Time { return now })
+	good, err := chef.ReadSignature(p.sign(t, "acme", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := func() {
+		t.Helper()
+		if _, err := keys.Authenticate(t.Context(), &feedserver.Request{Org: "acme", Path: feedPath, Signature: good}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known()
 	for i := range 2500 {
 		h := signed()
 		h.Set("X-Ops-Userid", fmt.Sprintf("stranger%d", i))
@@ -109,6 +125,10 @@ func TestManyNames(t *testing.T) {
 		if _, err := keys.Authenticate(t.Context(), &feedserver.Request{Org: "acme", Path: feedPath, Signature: sig}); err == nil {
 			t.Fatal("a stranger is let in")
 		}
+	}
+	known()
+	if db.names["replica"] != 1 {
+		t.Errorf("asked %d times for a name that is known", db.names["replica"])
 	}
 	if n := keys.Remembered(); n > 1000 {
 		t.Errorf("%d names are remembered", n)

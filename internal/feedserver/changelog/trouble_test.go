@@ -351,3 +351,27 @@ func TestLostParents(t *testing.T) {
 		}
 	}
 }
+
+// TestStaleOutbox: what triggers saw and nobody numbered before the capture went on
+// by snapshots is not kept for later, when it is no longer true.
+func TestStaleOutbox(t *testing.T) {
+	k := start(t, InstallOptions{Capture: Triggers})
+	k.chef.add("roles", "web")
+	k.pass()
+	k.exec(`UPDATE chef_sync.meta SET capture = 'snapshot'`)
+	k.chef.remove("roles", "web") // by a writer whose table still had its trigger
+	k.pass()
+	k.exec(`ALTER TABLE roles DISABLE TRIGGER ALL`)
+	k.chef.add("roles", "web")
+	k.pass()
+	if _, err := k.c.prune(t.Context(), k.pool, DefaultTombstoneAge); err != nil {
+		t.Fatal(err)
+	}
+	if n := k.count(`SELECT count(*) FROM chef_sync.outbox`); n != 0 {
+		t.Errorf("%d rows are in the outbox", n)
+	}
+	k.install(InstallOptions{Capture: Triggers})
+	if got := words(k.page(0)); len(got) != 1 || got[0] != "create /roles/web" {
+		t.Errorf("from 0: %v", got)
+	}
+}
