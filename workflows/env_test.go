@@ -18,6 +18,7 @@ import (
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/replicate"
+	"github.com/chef-sync/chef-sync/internal/telemetry"
 	"github.com/chef-sync/chef-sync/workflows"
 )
 
@@ -55,8 +56,12 @@ type world struct {
 
 var pair = object.Pair{Replica: "sync", Source: "acme", Destination: "acme"}
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return measuredWorld(t, nil) }
+
+// measuredWorld is a world whose workflows report to metrics.
+func measuredWorld(t *testing.T, m *telemetry.Metrics) *world {
 	var s testsuite.WorkflowTestSuite
+	s.SetMetricsHandler(m.SDK())
 	w := &world{
 		t: t, pageLimit: 100,
 		holds: map[object.Ref]bool{}, replica: map[object.Ref]bool{}, staged: map[string][]object.Change{},

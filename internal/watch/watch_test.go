@@ -62,9 +62,10 @@ func (f *fake) news(_ context.Context, p object.Pair, e activities.Event) error 
 }
 
 func (f *fake) over(_ context.Context, p object.Pair, e activities.Event) error {
-	if _, ok := f.incidents[workflows.IncidentWorkflowID(p)]; ok {
-		f.told = append(f.told, e.Event)
+	if _, ok := f.incidents[workflows.IncidentWorkflowID(p)]; !ok {
+		e.Event += ", and nothing was open"
 	}
+	f.told = append(f.told, e.Event)
 	delete(f.incidents, workflows.IncidentWorkflowID(p))
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,9 +15,16 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/chefserver"
 	"github.com/chef-sync/chef-sync/tests/harness"
+	"github.com/chef-sync/chef-sync/workflows"
 )
 
 // get returns what an ec-syncd serves at metrics_address.
@@ -172,6 +180,25 @@ func (r *receiver) got() []activities.Event {
 	return slices.Clone(r.events)
 }
 
+// replays makes sure that a workflow does the same again from its history.
+func replays(t *testing.T, c client.Client, id string) {
+	t.Helper()
+	h := &history.History{}
+	it := c.GetWorkflowHistory(t.Context(), id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for it.HasNext() {
+		e, err := it.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Events = append(h.Events, e)
+	}
+	r := worker.NewWorkflowReplayer()
+	workflows.Register(r)
+	if err := r.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h); err != nil || len(h.Events) < 10 {
+		t.Errorf("%d events: %v", len(h.Events), err)
+	}
+}
+
 // The webhook is told once that a pair halted, also if it refused the first time
 // and if ec-syncd was killed, and once that it recovered.
 func TestWebhook(t *testing.T) {
@@ -225,14 +252,15 @@ func TestWebhook(t *testing.T) {
 			t.Errorf("a post came with %q", token)
 		}
 	}
-	log := d.syncd.Log(t)
-	if !strings.Contains(log, "503") {
+	said := d.syncd.Log(t)
+	if !strings.Contains(said, "503") {
 		t.Error("the log does not say that the webhook refused")
 	}
-	if strings.Contains(log, "s3cr3t") || strings.Contains(log, "hush") {
+	if strings.Contains(said, "s3cr3t") || strings.Contains(said, "hush") {
 		t.Error("the log holds a secret")
 	}
 	if n := len(r.got()); n != 2 {
 		t.Errorf("%d events in the end; want 2", n)
 	}
+	replays(t, d.syncd.Temporal(t), "chef-sync-incident/sync/"+harness.Organization)
 }
