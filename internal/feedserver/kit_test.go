@@ -30,6 +30,7 @@ type fakeLog struct {
 	grown chan struct{}
 
 	refreshed int // calls of Refresh
+	looked    int // calls of Status
 }
 
 func newFakeLog() *fakeLog {
@@ -98,6 +99,7 @@ func (f *fakeLog) Refresh(context.Context) error {
 func (f *fakeLog) Status(context.Context) (changelog.Status, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.looked++
 	return changelog.Status{
 		Capture: changelog.Snapshot, Epoch: "epoch", Writes: true, Lag: time.Second,
 		Organizations: []changelog.OrganizationStatus{{Name: "acme", Head: f.page.Head}}, Problems: []string{"a secret of the house"},

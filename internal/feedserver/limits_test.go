@@ -1,6 +1,7 @@
 package feedserver_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -132,5 +133,28 @@ func TestManyNames(t *testing.T) {
 	}
 	if n := keys.Remembered(); n > 1000 {
 		t.Errorf("%d names are remembered", n)
+	}
+}
+
+// TestStatusForMany: the database is not asked by whoever comes along.
+func TestStatusForMany(t *testing.T) {
+	r := newRig(t)
+	proxied := func(q *http.Request) { q.Header = http.Header{"X-Forwarded-For": {"10.0.0.1"}} }
+	begin := time.Now()
+	for range 50 {
+		if got := r.get("/_status", proxied); got.status != 200 || got.body != `{"status":"pong"}` {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+	}
+	if most := 2 + int(time.Since(begin)/time.Second); r.log.looked > most {
+		t.Errorf("the log was looked at %d times, want %d at the most", r.log.looked, most)
+	}
+	r.log.fail(errors.New("hush"))
+	for end := time.Now().Add(soon); ; time.Sleep(50 * time.Millisecond) { //nolint:forbidigo // until it is noticed
+		if got := r.get("/_status", proxied); got.status == 503 && got.body == `{"status":"fail"}` {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("%d %s; want 503", got.status, got.body)
+		}
 	}
 }

@@ -51,6 +51,7 @@ type Server struct {
 	metrics *metrics
 	say     *occasionally
 	held    chan struct{} // one element for each request that waits
+	others  othersStatus
 
 	release     chan struct{} // closed: nobody waits any more
 	releaseOnce sync.Once

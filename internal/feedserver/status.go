@@ -3,6 +3,8 @@ package feedserver
 import (
 	"context"
 	"net/http"
+	"sync"
+	"time"
 )
 
 // statusAnswer is the answer of /_status. Who asks from elsewhere gets Status
@@ -23,6 +25,11 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 		fail(http.StatusMethodNotAllowed, "only GET is answered").send(w, r)
 		return
 	}
+	if !fromHere(r) {
+		code, word := s.others.status(r.Context(), s.opts.Log)
+		asJSON(code, map[string]string{"status": word}).send(w, r)
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), statusTime)
 	defer cancel()
 	code, out := http.StatusOK, statusAnswer{Status: "pong", Problems: []string{}}
@@ -35,11 +42,36 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 		out.Writes, out.LagSeconds = st.Writes, st.Lag.Seconds()
 		out.Problems = append(out.Problems, st.Problems...)
 	}
-	if fromHere(r) {
-		asJSON(code, out).send(w, r)
-		return
+	asJSON(code, out).send(w, r)
+}
+
+// statusAge is how long others are told the same.
+const statusAge = time.Second
+
+// othersStatus is what others are told, whoever they are: however many ask, the
+// database is looked at once in a while.
+type othersStatus struct {
+	mu   sync.Mutex
+	at   time.Time
+	code int
+	word string
+}
+
+// status returns whether the log works, and the word for it.
+func (o *othersStatus) status(ctx context.Context, log Log) (code int, word string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if time.Since(o.at) < statusAge {
+		return o.code, o.word
 	}
-	asJSON(code, map[string]string{"status": out.Status}).send(w, r)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusTime) // the answer is for others, too
+	defer cancel()
+	o.code, o.word = http.StatusOK, "pong"
+	if _, err := log.Status(ctx); err != nil {
+		o.code, o.word = http.StatusServiceUnavailable, "fail"
+	}
+	o.at = time.Now()
+	return o.code, o.word
 }
 
 // serveMetrics answers Prometheus on this host: the names of organizations and
