@@ -157,6 +157,17 @@ func TestRights(t *testing.T) {
 	got.want(t, "rights", doctor.Primary, doctor.OK, "may list everything; it is no admin", "")
 	got.want(t, "rights", doctor.Replica, doctor.Warning, "may write, and is no admin", "prepare-org acme")
 	got.only(t)
+	// Also if it may see who the admins are.
+	acl, err := h.primary.Client.GetACL(t.Context(), "groups", "admins")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := acl["read"]
+	read.Groups = append(read.Groups, "users")
+	if err := h.primary.Client.PutACL(t.Context(), "groups", "admins", "read", read); err != nil {
+		t.Fatal(err)
+	}
+	h.examine().want(t, "rights", doctor.Primary, doctor.OK, "may list everything; it is no admin", "")
 	got = h.examine("clients true", "acls true")
 	got.want(t, "rights", doctor.Primary, doctor.Failed, "only an admin can copy objects of kind client, acl", "prepare-org acme")
 	got.want(t, "rights", doctor.Replica, doctor.Failed, "only an admin can copy objects of kind client, acl", "prepare-org acme")
