@@ -24,6 +24,7 @@ type callers struct {
 	twin                                     person // the key of a client that has the name of an allowed user
 	expired                                  person // an expired key of replica
 	spare                                    person // another key of replica
+	foreign                                  person // the key of a client of another organization
 }
 
 func newCallers(t *testing.T) callers {
@@ -31,6 +32,7 @@ func newCallers(t *testing.T) callers {
 		replica: newPerson(t, "replica"), member: newPerson(t, "joe"), outsider: newPerson(t, "jim"),
 		pivotal: newPerson(t, "pivotal"), host: newPerson(t, "host1"),
 		twin: newPerson(t, "replica"), expired: newPerson(t, "replica"), spare: newPerson(t, "replica"),
+		foreign: newPerson(t, "host2"),
 	}
 	return c
 }
@@ -82,6 +84,9 @@ func (c callers) expect(t *testing.T, auth feedserver.Authenticator, spareKeys b
 		}
 		if got := ask(c.expired.sign(t, "acme", ""), feedPath+"?seq=0"); got.status != 401 {
 			t.Errorf("an expired key: %d %s", got.status, got.body)
+		}
+		if got := ask(c.foreign.sign(t, "acme", ""), feedPath+"?seq=0"); got.status != 401 {
+			t.Errorf("a client of another organization: %d %s", got.status, got.body)
 		}
 	}
 	// A signature is for one path, one time, and one key.
@@ -153,6 +158,7 @@ func database(t *testing.T, c callers) (string, *pgxpool.Pool) {
 	client("31", id("10"), c.host)
 	client("32", id("10"), c.twin)
 	client("33", id("11"), newPerson(t, "replica"))
+	client("34", id("11"), c.foreign)
 	return dsn, pool
 }
 
@@ -192,7 +198,7 @@ func disabled(t *testing.T, pool *pgxpool.Pool, c callers) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sig, err := chef.ReadSignature(c.replica.sign(t, "acme", ""))
+		sig, err := chef.ReadSignature(c.spare.sign(t, "acme", "")) // a trigger of Chef's takes the default key away
 		if err != nil {
 			t.Fatal(err)
 		}
