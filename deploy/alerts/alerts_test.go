@@ -89,6 +89,9 @@ var scenes = map[string][]scene{
 			`chef_sync_pair_last_success_timestamp_seconds{replica="sync",organization="acme",instance="b"} 0x120`, 0, ""},
 		{"chef_sync_pair_last_success_timestamp_seconds" + pair + " 0x120\n" +
 			`chef_sync_pair_mode{replica="sync",organization="acme",instance="a",mode="stopped"} 1x120`, 0, ""},
+		// It rests for an hour; 15 and 2 minutes after that it fires, if it does not wake.
+		{"chef_sync_pair_last_success_timestamp_seconds" + pair + " 0x120\n" +
+			`chef_sync_pair_trouble{replica="sync",organization="acme",instance="a",reason="maintenance"} 1x60`, 77 * time.Minute, "acme"},
 	},
 	"ChefSyncPairHalted": {
 		{`chef_sync_pair_mode{replica="sync",organization="acme",mode="halted"} _x4 1x100`, 5 * time.Minute, "acme"},
@@ -102,6 +105,7 @@ var scenes = map[string][]scene{
 	"ChefSyncPairInTrouble": {
 		{`chef_sync_pair_trouble{replica="sync",organization="acme",reason="unreachable"} _x4 1x100`, 14 * time.Minute, "unreachable"},
 		{`chef_sync_pair_trouble{replica="sync",organization="acme",reason="credentials"} 1x120`, 0, ""},
+		{`chef_sync_pair_trouble{replica="sync",organization="acme",reason="maintenance"} 1x120`, 0, ""},
 	},
 	"ChefSyncUnsyncedGrowing": {
 		{"chef_sync_pair_unsynced" + pair + " 0x30 1+1x90", 61 * time.Minute, "acme"},

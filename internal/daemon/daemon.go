@@ -73,6 +73,7 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 	connector := connect.New(o.Config, d.staging, o.Log)
 	if d.watching.metrics != nil {
 		connector.Meter = d.watching.metrics
+		d.watching.metrics.Paces(paces(connector))
 	}
 	acts := &activities.Activities{
 		Connector: connector, Log: o.Log, Settings: settings(o), Version: version.Get().Version,

@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"go.temporal.io/sdk/client"
 
 	"github.com/chef-sync/chef-sync/internal/config"
+	"github.com/chef-sync/chef-sync/internal/connect"
+	"github.com/chef-sync/chef-sync/internal/pace"
 	"github.com/chef-sync/chef-sync/internal/telemetry"
 	"github.com/chef-sync/chef-sync/internal/version"
 	"github.com/chef-sync/chef-sync/internal/watch"
@@ -32,6 +35,21 @@ func newMetrics(cfg *config.Config) *telemetry.Metrics {
 		o.Organizations = append(o.Organizations, p.Destination)
 	}
 	return telemetry.NewMetrics(o)
+}
+
+// paces tells the metrics how both servers are treated.
+func paces(c *connect.Connector) func() []telemetry.Pace {
+	return func() []telemetry.Pace {
+		primary, replica := c.Pace()
+		of := func(server string, s pace.Stats) telemetry.Pace {
+			p := telemetry.Pace{Server: server, Parallel: s.Parallel, InFlight: s.InFlight, Waiting: s.Waiting, Cuts: s.Cuts}
+			if !s.AloneUntil.IsZero() {
+				p.AloneSeconds = max(time.Until(s.AloneUntil).Seconds(), 0)
+			}
+			return p
+		}
+		return []telemetry.Pace{of("primary", primary), of("replica", replica)}
+	}
 }
 
 // watch serves the metrics and looks at the pairs, as far as the configuration asks

@@ -12,6 +12,7 @@ import (
 // not ask whether anybody reads.
 type Metrics struct {
 	registry   *prometheus.Registry
+	own        prometheus.Registerer // with the label replica
 	counters   map[string]*prometheus.CounterVec
 	gauges     map[string]*prometheus.GaugeVec
 	histograms map[string]*prometheus.HistogramVec
@@ -36,14 +37,14 @@ func NewMetrics(o MetricsOptions) *Metrics {
 		gauges: map[string]*prometheus.GaugeVec{}, histograms: map[string]*prometheus.HistogramVec{},
 		pairs: &pairCollector{}, sdk: newSDKFamilies(),
 	}
-	own := prometheus.WrapRegistererWith(prometheus.Labels{"replica": o.Replica}, m.registry)
+	m.own = prometheus.WrapRegistererWith(prometheus.Labels{"replica": o.Replica}, m.registry)
 	for _, f := range families {
-		if isOfPairs(f.Name) {
+		if isOfPairs(f.Name) || isOfPaces(f.Name) {
 			continue
 		}
-		own.MustRegister(m.vector(f))
+		m.own.MustRegister(m.vector(f))
 	}
-	own.MustRegister(m.pairs)
+	m.own.MustRegister(m.pairs)
 	m.registry.MustRegister(m.sdk, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.gauges[FamilyBuild].WithLabelValues(o.Version).Set(1)
 	for _, name := range o.Organizations {

@@ -41,6 +41,11 @@ const (
 	FamilyFileBytes = "chef_sync_file_bytes_total"
 	FamilyRequests  = "chef_sync_requests_total"
 	FamilyRequest   = "chef_sync_request_seconds"
+	FamilyParallel  = "chef_sync_server_parallel"
+	FamilyInFlight  = "chef_sync_server_in_flight"
+	FamilyQueued    = "chef_sync_server_waiting"
+	FamilyAlone     = "chef_sync_server_left_alone_seconds"
+	FamilyCuts      = "chef_sync_server_cuts_total"
 	FamilyPhase     = "chef_sync_phase_seconds"
 	FamilyHalts     = "chef_sync_delete_guard_halts_total"
 	FamilyLost      = "chef_sync_cursors_lost_total"
@@ -72,6 +77,11 @@ var families = []Family{
 	{FamilyFileBytes, TypeCounter, []string{org, "kind", "direction"}, "Bytes of these files.", nil},
 	{FamilyRequests, TypeCounter, []string{"server", "route", "result"}, "HTTP exchanges with a Chef server by what their answer means: ok, or whom an error concerns.", nil},
 	{FamilyRequest, TypeHistogram, []string{"server", "route"}, "Duration of HTTP exchanges with a Chef server.", []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60}},
+	{FamilyParallel, TypeGauge, []string{"server"}, "Requests that the server is given at a time now; parallel, unless it failed or was slow of late.", nil},
+	{FamilyInFlight, TypeGauge, []string{"server"}, "Requests that are under way, without those that a feed server was asked to hold.", nil},
+	{FamilyQueued, TypeGauge, []string{"server"}, "Requests that wait for one of these to end.", nil},
+	{FamilyAlone, TypeGauge, []string{"server"}, "How long the server asked still to be left alone (Retry-After); 0 if it did not.", nil},
+	{FamilyCuts, TypeCounter, []string{"server"}, "How often the number of requests at a time was halved.", nil},
 	{FamilyPhase, TypeHistogram, []string{"phase"}, "Duration of the steps of replication, of which each handles one page or batch.", []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 1800}},
 	{FamilyHalts, TypeCounter, []string{org}, "How often the pair halted rather than delete much.", nil},
 	{FamilyLost, TypeCounter, []string{org}, "How often the feed could not go on from the pair's cursor, so that everything was compared.", nil},

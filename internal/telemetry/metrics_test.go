@@ -63,6 +63,9 @@ func full() *telemetry.Metrics {
 		Organization: "acme", Running: true, Known: true, Source: "acme", Feed: "listing", Mode: "waiting", Trouble: "credentials",
 		Success: time.Unix(1700000000, 0), Behind: 7, Unsynced: 2, Kinds: map[string]int{"role": 2}, Extras: 3,
 	}})
+	m.Paces(func() []telemetry.Pace {
+		return []telemetry.Pace{{Server: "replica", Parallel: 2, InFlight: 1, Waiting: 5, Cuts: 3, AloneSeconds: 7.5}}
+	})
 	return m
 }
 
@@ -183,6 +186,16 @@ func TestPairs(t *testing.T) {
 }
 
 // TestSDK takes the metrics of Temporal's SDK, and nothing without end.
+// TestPaces: the servers are shown as they are when somebody looks.
+func TestPaces(t *testing.T) {
+	lines := scrape(t, full(), "chef_sync_server_")
+	for name, v := range map[string]string{"parallel": "2", "in_flight": "1", "waiting": "5", "cuts_total": "3", "left_alone_seconds": "7.5"} {
+		has(t, lines, `chef_sync_server_`+name+`{replica="sync",server="replica"} `+v)
+	}
+	var none *telemetry.Metrics
+	none.Paces(nil)
+}
+
 func TestSDK(t *testing.T) {
 	m := full()
 	h := m.SDK().WithTags(map[string]string{"namespace": "default", "client_name": "temporal_go", "workflow_type": "none"})

@@ -78,6 +78,9 @@ func (l look) pair(p object.Pair) telemetry.Pair {
 	if s.Mode == workflows.ModeWaiting {
 		out.Trouble = reason(s.Trouble)
 	}
+	if l.resting(0) {
+		out.Trouble = activities.TroubleMaintenance
+	}
 	return out
 }
 

@@ -285,7 +285,15 @@ func TestLook(t *testing.T) {
 	}
 	waits.status.Trouble = activities.TroubleMaintenance
 	if got := waits.pair(acme); got.Trouble != "maintenance" {
+		t.Errorf("a page was given up: %+v", got)
+	}
+	l.beat.Maintenance = l.at.Add(time.Minute)
+	if got := l.pair(acme); got.Trouble != "maintenance" || got.Mode != "following" {
 		t.Errorf("resting: %+v", got)
+	}
+	l.beat.Maintenance = l.at.Add(-time.Second)
+	if got := l.pair(acme); got.Trouble != "" {
+		t.Errorf("rested: %+v", got)
 	}
 	if got := (look{}).pair(acme); got.Running || got.Known {
 		t.Errorf("not running: %+v", got)
