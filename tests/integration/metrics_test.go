@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -131,6 +133,29 @@ func TestMetrics(t *testing.T) {
 		_, body = get(t, port, "/metrics")
 		return value(body, `chef_sync_pair_running`+of) == "0" && !strings.Contains(body, "chef_sync_pair_mode{")
 	}, func() string { return body })
+}
+
+// An ec-syncd that cannot have its metrics_address says so and does not run.
+func TestMetricsAddressInUse(t *testing.T) {
+	d := newDuo(t, fmt.Sprintf("metrics_address '127.0.0.1:%d'\n", harness.FreePort(t)))
+	text, err := os.ReadFile(d.syncd.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	other := strings.NewReplacer(d.syncd.Dir, dir, fmt.Sprint(d.syncd.Port), fmt.Sprint(harness.FreePort(t)),
+		fmt.Sprint(d.syncd.UIPort), fmt.Sprint(harness.FreePort(t))).Replace(string(text))
+	config := filepath.Join(dir, "chef-sync.rb")
+	if err := os.WriteFile(config, []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, harness.BuildBinary(t, "./worker"), "--config", config)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "metrics_address in "+config) {
+		t.Errorf("ended with %v:\n%s\nwant 1, and the setting", err, out)
+	}
 }
 
 // count is how many objects the primary has below a path, of so many names.
