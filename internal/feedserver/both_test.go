@@ -177,3 +177,24 @@ func TestValidatorAsksNoOtherPath(t *testing.T) {
 		}
 	}
 }
+
+// TestValidatorFollowsNobody: where the Chef server sends it, it does not go.
+func TestValidatorFollowsNobody(t *testing.T) {
+	t.Parallel()
+	yes := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		t.Error("the signature went elsewhere")
+		_, _ = w.Write([]byte(`{"requestor_name":"replica","requestor_type":"user"}`))
+	}))
+	defer yes.Close()
+	up := httptest.NewServer(http.RedirectHandler(yes.URL, http.StatusFound))
+	defer up.Close()
+	v, err := feedserver.NewValidator(up.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t)
+	r.http.Config.Handler = feedserver.New(feedserver.Options{Log: r.log, Auth: v, Allow: []string{"replica"}})
+	if got := r.get(feedPath+"?seq=0", nil); got.status != 503 {
+		t.Errorf("%d %s; want 503", got.status, got.body)
+	}
+}

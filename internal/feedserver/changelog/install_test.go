@@ -154,6 +154,7 @@ func TestInstallWhileBusy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer tx.Rollback(context.WithoutCancel(t.Context())) //nolint:errcheck // it is committed, unless the test failed
 	busy := chef{t: t, db: tx, org: k.chef.org}
 	busy.add("roles", "slow")
 	done := make(chan error, 1)
@@ -164,6 +165,16 @@ func TestInstallWhileBusy(t *testing.T) {
 	began := time.Now()
 	for time.Since(began) < time.Second { // longer than a trigger waits
 		k.chef.add("groups", "g"+guid())
+		wrote := make(chan error, 1)
+		go func() { wrote <- k.chef.insert("roles", "name", "r"+guid()) }() // behind whoever wants the table for itself
+		select {
+		case err := <-wrote:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("a write to the busy table waits for the end of the slow one")
+		}
 		if d := time.Since(began); d > 10*time.Second {
 			t.Errorf("a writer waited %s", d)
 		}
