@@ -10,7 +10,7 @@ import (
 
 // stagingSchemes are those of the stores whose drivers this version contains;
 // mem is for tests.
-var stagingSchemes = []string{"file", "mem"}
+var stagingSchemes = []string{"file", "mem", "s3"}
 
 // finish fills in what depends on several settings, and checks it.
 func (r *reader) finish() {
@@ -122,7 +122,28 @@ func (r *reader) staging() {
 	u, err := url.Parse(r.cfg.StagingURL)
 	if err != nil || !slices.Contains(stagingSchemes, u.Scheme) {
 		r.fail(r.given["staging"].pos, "staging is not the URL of a store that this version has a driver for",
-			"write the URL of a directory, as in 'file:///srv/staging', or leave it out")
+			"write the URL of a directory, as in 'file:///srv/staging', or of a bucket, as in 's3://bucket?region=eu-central-1', or leave it out")
+		return
+	}
+	r.bucket(u)
+}
+
+// bucket checks the URL of a staging store on S3. No message repeats it: somebody
+// may have written a key into it.
+func (r *reader) bucket(u *url.URL) {
+	pos := r.given["staging"].pos
+	endpoint, err := url.Parse(u.Query().Get("endpoint"))
+	switch {
+	case u.Scheme != "s3":
+	case u.User != nil:
+		r.fail(pos, "the URL of staging holds a user or a key",
+			"leave it out: credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS files or role of this host")
+	case u.Host == "" || u.Path != "" && u.Path != "/":
+		r.fail(pos, "staging names no bucket, or more than one", "write 's3://bucket?prefix=chef-sync/': a path within the bucket is its prefix")
+	case err != nil:
+		r.fail(pos, "the endpoint of staging is no URL", "write it as in 's3://bucket?endpoint=https://s3.example.com'")
+	case endpoint.Scheme == "http" && !loopback(endpoint.Hostname()):
+		r.notice(pos.line, "staging", "The staging store is reached without encryption: whoever sits in between can read every object, secrets too.")
 	}
 }
 

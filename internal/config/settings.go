@@ -200,7 +200,7 @@ func replicationRows() []row {
 		{path: p("parallel"), def: 4, set: number(func(r *reader) *int { return &r.cfg.Parallel }, 1, 8),
 			doc: "How many requests to one server run at a time at the most, 1 to 8, of all pairs together. While the server fails or is slow there are fewer."},
 		{path: p("staging"), def: "", set: text(func(r *reader) *string { return &r.cfg.StagingURL }),
-			doc: "Where objects stand between reading and writing: the URL of a directory, as in 'file:///srv/staging', with mode 0700; '' is one below ec_sync_client['dir']."},
+			doc: "Where objects stand between reading and writing: the URL of a directory, as in 'file:///srv/staging', with mode 0700, or for several hosts that work for one replica that of a bucket, as in 's3://bucket?region=eu-central-1&prefix=chef-sync/'; '' is a directory below ec_sync_client['dir']."},
 		{path: p("log_level"), def: symbol("info"), set: logLevel,
 			doc: "The least level that is logged: :debug, :info, :warn or :error."},
 	}

@@ -115,12 +115,7 @@ func size(n int64) string {
 func stagingStore(ctx context.Context, x *exam, _ subject) []Finding {
 	u, err := url.Parse(x.Config.StagingURL)
 	if err != nil || u.Scheme != "file" {
-		st, err := staging.Open(ctx, x.Config.StagingURL)
-		if err != nil {
-			return failed("staging in "+x.File, "%v", err)
-		}
-		_ = st.Close()
-		return fine("staging is in %s", u.Redacted())
+		return bucket(ctx, x)
 	}
 	dir := filepath.FromSlash(u.Path)
 	found := place(dir, "staging directory", "staging", canWrite)
@@ -128,6 +123,20 @@ func stagingStore(ctx context.Context, x *exam, _ subject) []Finding {
 		return failed("chmod 0700 "+dir, "staging directory %s can be read by others (mode %04o), and it holds secrets", dir, info.Mode().Perm())
 	}
 	return found
+}
+
+// bucket looks at a store on S3, by reading and writing it.
+func bucket(ctx context.Context, x *exam) []Finding {
+	st, err := staging.Open(ctx, x.Config.StagingURL)
+	if err != nil {
+		return failed("staging in "+x.File, "%v", err)
+	}
+	defer st.Close()
+	if _, err := st.Join(ctx); err != nil {
+		return failed("staging in "+x.File+", AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or a role) of ec-syncd's user: "+
+			"it needs ListBucket, GetObject, PutObject and DeleteObject", "%s: %v", x.Config.StagingURL, err)
+	}
+	return fine("staging is in %s, which can be read and written", x.Config.StagingURL)
 }
 
 // others reports whether others than its owner have access to a file.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -73,6 +74,7 @@ type BatchWriter struct {
 	n      int
 	failed bool
 	cancel context.CancelFunc
+	closed bool // the drivers do not bear it twice
 }
 
 // NewBatch starts to write the batch id.
@@ -105,6 +107,9 @@ func (b *BatchWriter) Add(it Item) error {
 func (b *BatchWriter) line(what, sum string, rest []byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.closed {
+		return fmt.Errorf("stage %s: %w", what, fs.ErrClosed)
+	}
 	_, err := b.w.Write(append([]byte(sum+" "), rest...))
 	if err != nil {
 		b.failed = true
@@ -122,10 +127,21 @@ func (b *BatchWriter) Close() error {
 		return errors.Join(err, errIncomplete)
 	}
 	defer b.cancel()
-	if err := b.w.Close(); err != nil {
+	if err := b.end(); err != nil {
 		return fmt.Errorf("stage batch: %w", err)
 	}
 	return nil
+}
+
+// end closes the blob, the first time.
+func (b *BatchWriter) end() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil
+	}
+	b.closed = true
+	return b.w.Close()
 }
 
 var errIncomplete = errors.New("an item could not be staged")
@@ -133,7 +149,7 @@ var errIncomplete = errors.New("an item could not be staged")
 // Abandon drops what was written. It does nothing after Close.
 func (b *BatchWriter) Abandon() {
 	b.cancel()
-	_ = b.w.Close() // reports the cancellation, or that it was closed already
+	_ = b.end() // reports the cancellation
 }
 
 // lastLine stands in place of the sum in the last line of a batch.

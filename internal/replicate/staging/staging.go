@@ -4,8 +4,10 @@
 // items hold secrets.
 //
 // A store is a bucket of gocloud.dev/blob: a private directory (file://) by
-// default, shared storage where several hosts work for one replica. It holds
+// default, shared storage (s3://) where several hosts work for one replica. It
+// holds
 //
+//	store.json           which format this is, and the store's ID
 //	batches/ID.items     the bodies of one batch, one JSON document a line
 //	batches/ID.sandbox   the upload URLs for the files of that batch
 //	files/XX/MD5         cookbook files, by content (XX: how it begins), shared by all batches
@@ -47,12 +49,15 @@ var (
 // several processes on one bucket.
 type Store struct {
 	bucket *blob.Bucket
-	now    func() time.Time
+	clock  clock
 }
 
 // Open opens the store at a URL of gocloud.dev/blob: file:///var/lib/staging
 // (created with mode 0700; an existing directory that others can read is
-// refused), mem:// (tests), or another scheme whose driver the program links.
+// refused), mem:// (tests), or s3://BUCKET?prefix=chef-sync/, with credentials and
+// region from the standard AWS environment and files and the parameters of
+// https://pkg.go.dev/gocloud.dev/blob/s3blob#URLOpener. Nothing is read or written;
+// see [Store.Join].
 func Open(ctx context.Context, rawURL string) (*Store, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -70,7 +75,17 @@ func Open(ctx context.Context, rawURL string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("staging store %s: %w", u.Redacted(), err)
 	}
-	return &Store{bucket: bucket, now: time.Now}, nil
+	s := &Store{bucket: bucket}
+	s.clock.measure = s.measure
+	return s, nil
+}
+
+// Shared reports whether hosts that open a URL open one and the same store. A
+// directory is a host's own, also where a network file system mounts it: nothing
+// says that the others mount it, too.
+func Shared(rawURL string) bool {
+	u, err := url.Parse(rawURL)
+	return err == nil && u.Scheme != "file" && u.Scheme != "mem"
 }
 
 func openDir(dir string) (*blob.Bucket, error) {
@@ -123,7 +138,9 @@ func (s *Store) PutFile(ctx context.Context, sum string, fetch func(io.Writer) e
 	return n.n, nil
 }
 
-// HasFile reports whether the file is staged, and its size in bytes.
+// HasFile reports whether the file is staged, and its size in bytes. One that has
+// spent half of [Lifetime] does not count: whoever relied on it could meet a purge
+// by another process. It is to be stored again, which renews it.
 func (s *Store) HasFile(ctx context.Context, sum string) (size int64, ok bool, err error) {
 	attrs, err := s.bucket.Attributes(ctx, fileKey(sum))
 	if gcerrors.Code(err) == gcerrors.NotFound {
@@ -131,6 +148,10 @@ func (s *Store) HasFile(ctx context.Context, sum string) (size int64, ok bool, e
 	}
 	if err != nil {
 		return 0, false, fmt.Errorf("staged file %s: %w", sum, err)
+	}
+	now, err := s.clock.now(ctx)
+	if err != nil || now.Sub(attrs.ModTime) > Lifetime/2 {
+		return 0, false, err
 	}
 	return attrs.Size, true, nil
 }
@@ -169,23 +190,52 @@ func (s *Store) Snapshot(ctx context.Context, owner, id string) ([]byte, error) 
 
 // KeepSnapshots removes all of owner's snapshots but the named ones.
 func (s *Store) KeepSnapshots(ctx context.Context, owner string, ids ...string) error {
+	return s.removeIf(ctx, snapshotKey(owner, ""), unnamed(owner, ids))
+}
+
+// PurgeSnapshots removes an owner's snapshots that are older than maxAge, but not
+// the named ones. Another process may have stored a younger one for the same owner
+// just now.
+func (s *Store) PurgeSnapshots(ctx context.Context, owner string, maxAge time.Duration, ids ...string) error {
+	old, err := s.older(ctx, maxAge)
+	if err != nil {
+		return err
+	}
+	gone := unnamed(owner, ids)
+	return s.removeIf(ctx, snapshotKey(owner, ""), func(o *blob.ListObject) bool { return gone(o) && old(o) })
+}
+
+// unnamed returns what says whether a snapshot of owner's is none of ids.
+func unnamed(owner string, ids []string) func(*blob.ListObject) bool {
 	keep := map[string]bool{}
 	for _, id := range ids {
 		keep[snapshotKey(owner, id)] = true
 	}
-	return s.removeIf(ctx, snapshotKey(owner, ""), func(o *blob.ListObject) bool { return !keep[o.Key] })
+	return func(o *blob.ListObject) bool { return !keep[o.Key] }
 }
 
-// PurgeSnapshots removes an owner's snapshots that are older than maxAge.
-func (s *Store) PurgeSnapshots(ctx context.Context, owner string, maxAge time.Duration) error {
-	return s.removeIf(ctx, snapshotKey(owner, ""), func(o *blob.ListObject) bool { return s.now().Sub(o.ModTime) > maxAge })
-}
+// Lifetime is how long staged data is kept for somebody to take it up again. It is
+// the same for all who share a store.
+const Lifetime = 24 * time.Hour
 
-// Purge removes batches and files that have not been touched for maxAge. The
+// Purge removes batches and files that have not been touched for maxAge, by the
+// store's own clock: a host whose clock is wrong takes nothing from others. The
 // owners of what is removed fetch it again if they are still alive.
 func (s *Store) Purge(ctx context.Context, maxAge time.Duration) error {
-	old := func(o *blob.ListObject) bool { return s.now().Sub(o.ModTime) > maxAge }
+	old, err := s.older(ctx, maxAge)
+	if err != nil {
+		return err
+	}
 	return errors.Join(s.removeIf(ctx, "batches/", old), s.removeIf(ctx, "files/", old))
+}
+
+// older returns what says whether a blob is older than maxAge.
+func (s *Store) older(ctx context.Context, maxAge time.Duration) (func(*blob.ListObject) bool, error) {
+	now, err := s.clock.now(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("purge staging store: %w", err)
+	}
+	return func(o *blob.ListObject) bool { return now.Sub(o.ModTime) > maxAge }, nil
 }
 
 func (s *Store) removeIf(ctx context.Context, prefix string, unwanted func(*blob.ListObject) bool) error {

@@ -19,11 +19,14 @@ import (
 
 // each runs a test on every kind of store.
 func each(t *testing.T, test func(*testing.T, *Store)) {
-	for _, scheme := range []string{"mem", "file"} {
+	for _, scheme := range []string{"mem", "file", "s3"} {
 		t.Run(scheme, func(t *testing.T) {
 			url := "mem://"
-			if scheme == "file" {
+			switch scheme {
+			case "file":
 				url = "file://" + t.TempDir() + "/staging"
+			case "s3":
+				url = s3Server(t)
 			}
 			s, err := Open(t.Context(), url)
 			if err != nil {
@@ -237,12 +240,12 @@ func TestPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 		all := keys(t, s)
-		s.now = func() time.Time { return time.Now().Add(59 * time.Minute) }
+		s.clock.fake = func() time.Time { return time.Now().Add(59 * time.Minute) }
 		if err := s.Purge(ctx, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		wantKeys(t, s, all...)
-		s.now = func() time.Time { return time.Now().Add(61 * time.Minute) }
+		s.clock.fake = func() time.Time { return time.Now().Add(61 * time.Minute) }
 		if err := s.Purge(ctx, time.Hour); err != nil {
 			t.Fatal(err)
 		}
