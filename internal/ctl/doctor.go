@@ -5,13 +5,22 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/chef-sync/chef-sync/internal/doctor"
 )
 
-const flagOnly = "only"
+// The options of doctor.
+const (
+	flagOnly      = "only"
+	flagSetup     = "setup"
+	flagRetention = "retention"
+)
+
+// leastRetention is Temporal's own.
+const leastRetention = time.Hour
 
 func (a *App) doctorCommand() *cli.Command {
 	return &cli.Command{
@@ -34,9 +43,19 @@ checks are ` + wrapped(doctor.Names()) + `.
 Nothing is changed on any server. Each check takes 10 seconds at the most. Run it
 as the user of ec-syncd, or as root.
 
+For a Temporal cluster of yours, --setup registers the namespace and adds the
+search attributes before the checks. What is there is left as it is, so that it
+may be repeated. It says what it did, and what it had no right to, with the
+command for somebody who has it; all but the namespace itself can be done without.
+
+   ` + program + ` doctor --setup
+   ` + program + ` doctor --setup --retention 2160h --only temporal --only attributes
+
 The exit code is 0 if all is well or there are only warnings, 1 if something
 failed.`,
 		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: flagSetup, DisableDefaultText: true, Usage: "make the Temporal namespace and its search attributes first"},
+			&cli.DurationFlag{Name: flagRetention, DefaultText: "720h for a new namespace, an existing one keeps its own", Usage: "with --setup: have the namespace keep closed workflows for `DURATION`"},
 			&cli.StringSliceFlag{Name: flagOnly, Usage: "make only the check called `NAME`; may be repeated"},
 		},
 		Action: a.doctor,
@@ -85,6 +104,14 @@ func (a *App) doctor(c *cli.Context) error {
 	}
 	o := a.doctorOptions(c)
 	o.Only = only
+	switch keep := c.Duration(flagRetention); {
+	case c.IsSet(flagRetention) && !c.Bool(flagSetup):
+		return unusable("doctor", "--retention belongs to --setup")
+	case c.IsSet(flagRetention) && keep < leastRetention:
+		return unusable("doctor", "--retention %s: Temporal keeps closed workflows for %s at least", keep, leastRetention)
+	case c.Bool(flagSetup):
+		o.Setup = &doctor.Setup{Retention: keep}
+	}
 	answer := doctorAnswer{Version: a.Version.Version, Counts: map[doctor.State]int{}, Checks: doctor.Run(c.Context, o)}
 	if err := c.Context.Err(); err != nil {
 		return err
@@ -124,7 +151,7 @@ func (a *App) doctorOptions(c *cli.Context) doctor.Options {
 	}
 	o.Config, o.File, o.Replica = set.cfg, set.file, set.replica
 	t, err := a.target(set, f)
-	o.Embedded, o.Daemon = t.Embedded, t.Daemon
+	o.Embedded, o.Daemon, o.Namespace = t.Embedded, t.Daemon, t.Namespace
 	o.At = fmt.Sprintf("%s (%s), namespace %s", t.Address, t.From, t.Namespace)
 	o.Temporal = func(ctx context.Context) (doctor.Temporal, error) {
 		if err != nil {

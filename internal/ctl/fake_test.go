@@ -35,6 +35,8 @@ type fake struct {
 	Polled    *time.Duration // how long ago a worker last asked for work; nil = never
 	Worker    string         // its identity
 	Searches  bool           // the namespace has the search attributes
+	Lacks     bool           // it has none, and takes some
+	Keeps     time.Duration  // its retention
 	Workflows map[string]*fakeWorkflow
 
 	// Verify is what a VerifyWorkflow that is started is like, Once a pair.
@@ -326,8 +328,42 @@ func (f *fake) Pollers(ctx context.Context, queue string) ([]doctor.Poller, erro
 func (f *fake) SearchAttributes(context.Context) (map[string]enums.IndexedValueType, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.Lacks {
+		return nil, nil
+	}
 	if !f.Searches {
 		return nil, serviceerror.NewPermissionDenied("operator service", "")
 	}
 	return workflows.SearchAttributes(), nil
+}
+
+func (f *fake) Retention(context.Context) (time.Duration, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.Keeps, f.call("describe namespace")
+}
+
+func (f *fake) SetRetention(_ context.Context, keep time.Duration) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.call("retention %s", keep); err != nil {
+		return err
+	}
+	f.Keeps = keep
+	return nil
+}
+
+func (f *fake) Register(_ context.Context, keep time.Duration) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.NoSpace = false
+	f.Keeps = keep
+	return f.call("register %s", keep)
+}
+
+func (f *fake) AddSearchAttributes(_ context.Context, add map[string]enums.IndexedValueType) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.Lacks, f.Searches = false, true
+	return f.call("add %s", strings.Join(slices.Sorted(maps.Keys(add)), " "))
 }

@@ -77,6 +77,12 @@ type Temporal interface {
 	// SearchAttributes returns the custom search attributes of the namespace.
 	SearchAttributes(ctx context.Context) (map[string]enums.IndexedValueType, error)
 
+	// Those that only doctor --setup calls are explained at [doctor.Temporal].
+	Retention(ctx context.Context) (time.Duration, error)
+	SetRetention(ctx context.Context, keep time.Duration) error
+	Register(ctx context.Context, keep time.Duration) error
+	AddSearchAttributes(ctx context.Context, add map[string]enums.IndexedValueType) error
+
 	Close()
 }
 

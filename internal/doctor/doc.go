@@ -1,6 +1,7 @@
 // Package doctor looks at everything that chef-sync needs on a host and on the
 // servers it speaks to, and says of each whether it is as it should be and, if
-// not, what mends it. No check changes anything.
+// not, what mends it. No check changes anything; [Setup], which comes before the
+// checks if it is asked for, makes a Temporal namespace what they expect.
 //
 // The checks are the rows of [table]. A new one is a row and a function: it gets
 // a subject (a server, an organization on one, a pair, or nothing in particular)

@@ -74,6 +74,10 @@ type Options struct {
 	Embedded bool // the Temporal server is the one in ec-syncd
 	Daemon   string
 
+	// Setup is done before the checks; nil = nothing is. Namespace is whose.
+	Setup     *Setup
+	Namespace string
+
 	Version version.Info
 	Now     func() time.Time // nil = time.Now
 
@@ -133,7 +137,7 @@ func table() []check {
 }
 
 // Run makes the checks and returns their results in the order of the table,
-// whatever became of them. It returns when all are done; a ctx that ends makes
+// whatever became of them, behind those of Options.Setup. It returns when all are done; a ctx that ends makes
 // those under way fail. It may be repeated.
 func Run(ctx context.Context, o Options) []Result {
 	x := newExam(ctx, o)
@@ -142,6 +146,12 @@ func Run(ctx context.Context, o Options) []Result {
 		check
 		subject
 		found []Finding
+	}
+	out := []Result{}
+	if o.Setup != nil {
+		for _, f := range x.setUp(ctx) {
+			out = append(out, Result{Check: checkSetup, Side: Host, Finding: f})
+		}
 	}
 	var jobs []*job
 	for _, c := range table() {
@@ -162,7 +172,6 @@ func Run(ctx context.Context, o Options) []Result {
 		})
 	}
 	all.Wait()
-	out := []Result{}
 	for _, j := range jobs {
 		for _, f := range j.found {
 			out = append(out, Result{Check: j.name, Side: j.side, Organization: j.organization(), Finding: f})

@@ -202,7 +202,7 @@ func TestTemporal(t *testing.T) {
 	h.only = []string{"temporal", "attributes", "worker"}
 	delete(h.temporal.attributes, "ChefSyncMode")
 	got := h.examine()
-	got.want(t, "attributes", doctor.Host, doctor.Warning, "missing", "search-attribute create --name ChefSyncMode --type Keyword")
+	got.want(t, "attributes", doctor.Host, doctor.Warning, "missing", "chef-sync-ctl doctor --setup")
 	got.want(t, "worker", doctor.Host, doctor.OK, "asks for work", "")
 	h.temporal.pollers[0].Identity = "ec-syncd/1.2.2 7@host"
 	h.examine().want(t, "worker", doctor.Host, doctor.Warning, "ec-syncd is version 1.2.2, and this is 1.2.3", "systemctl restart ec-syncd")

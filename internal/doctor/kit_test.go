@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 
 	"github.com/chef-sync/chef-sync/internal/chefserver"
 	"github.com/chef-sync/chef-sync/internal/config"
@@ -31,6 +33,7 @@ type host struct {
 	temporal         *namespace
 	only             []string
 	limit            time.Duration
+	setup            *doctor.Setup
 }
 
 func newHost(t *testing.T, o chefserver.Options) *host {
@@ -81,7 +84,7 @@ func (h *host) run(text string) results {
 	return doctor.Run(h.t.Context(), doctor.Options{
 		Config: cfg, File: cfg.File, Replica: cfg.Name, At: "here", Version: version.Info{Version: "1.2.3"},
 		Temporal: func(context.Context) (doctor.Temporal, error) { return h.temporal, h.temporal.down },
-		Only:     h.only, Limit: h.limit,
+		Only:     h.only, Limit: h.limit, Setup: h.setup, Namespace: "ours",
 	})
 }
 
@@ -130,17 +133,53 @@ type namespace struct {
 	down       error
 	pollers    []doctor.Poller
 	attributes map[string]enums.IndexedValueType
+
+	missing, registered bool
+	keep                time.Duration
+
+	// The errors of what its names say.
+	look, change, list, add error
 }
 
 func (n *namespace) Pollers(_ context.Context, queue string) ([]doctor.Poller, error) {
 	if queue != "chef-sync/sync" {
 		return nil, errors.New("who is " + queue)
 	}
+	if n.missing {
+		return nil, serviceerror.NewNamespaceNotFound("ours")
+	}
 	return n.pollers, nil
 }
 
+func (n *namespace) Retention(context.Context) (time.Duration, error) {
+	if n.missing && n.look == nil {
+		return 0, serviceerror.NewNamespaceNotFound("ours")
+	}
+	return n.keep, n.look
+}
+
+func (n *namespace) SetRetention(_ context.Context, keep time.Duration) error {
+	if n.change == nil {
+		n.keep = keep
+	}
+	return n.change
+}
+
+func (n *namespace) Register(ctx context.Context, keep time.Duration) error {
+	err := n.SetRetention(ctx, keep)
+	n.missing, n.registered = err != nil, err == nil
+	return err
+}
+
+func (n *namespace) AddSearchAttributes(_ context.Context, add map[string]enums.IndexedValueType) error {
+	if n.add == nil {
+		maps.Copy(n.attributes, add)
+	}
+	return n.add
+}
+
 func (n *namespace) SearchAttributes(context.Context) (map[string]enums.IndexedValueType, error) {
-	return n.attributes, nil
+	return maps.Clone(n.attributes), n.list
 }
 
 func (n *namespace) Close() {}

@@ -3,8 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +23,19 @@ type Temporal interface {
 	// SearchAttributes returns the custom search attributes of the namespace.
 	SearchAttributes(ctx context.Context) (map[string]enums.IndexedValueType, error)
 
+	// Retention returns how long the namespace keeps closed workflows, or
+	// serviceerror.NamespaceNotFound.
+	Retention(ctx context.Context) (time.Duration, error)
+
+	SetRetention(ctx context.Context, keep time.Duration) error
+
+	// Register makes the namespace, and returns when it can be used.
+	Register(ctx context.Context, keep time.Duration) error
+
+	// AddSearchAttributes adds custom search attributes to the namespace, and
+	// returns when they can be used.
+	AddSearchAttributes(ctx context.Context, add map[string]enums.IndexedValueType) error
+
 	Close()
 }
 
@@ -33,6 +44,10 @@ type Poller struct {
 	Identity string
 	Seen     time.Time // when it last asked
 }
+
+// doSetup is the command that makes the namespace of a Temporal cluster what it
+// should be.
+const doSetup = "chef-sync-ctl doctor --setup"
 
 // pollerFresh is how long ago a worker that lives may have asked for work: one
 // question lasts a minute.
@@ -49,6 +64,8 @@ func temporal(ctx context.Context, x *exam, _ subject) []Finding {
 	switch {
 	case err == nil:
 		return fine("Temporal answers at %s", x.At)
+	case errors.As(err, &namespace) && !x.Embedded:
+		return failed(doSetup, "Temporal at %s: there is no namespace %s", x.At, namespace.Namespace)
 	case errors.As(err, &namespace):
 		return failed("temporal operator namespace create --namespace "+namespace.Namespace, "Temporal at %s: there is no namespace %s", x.At, namespace.Namespace)
 	case errors.As(err, &denied):
@@ -83,15 +100,15 @@ func attributes(ctx context.Context, x *exam, _ subject) []Finding {
 	if err != nil {
 		return skipped("the search attributes may not be read: pairs are started without them, and all works: %v", err)
 	}
-	want := workflows.SearchAttributes()
-	fix := ""
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if have[name] != want[name] {
-			fix += fmt.Sprintf(" --name %s --type %s", name, want[name])
+	for name, want := range workflows.SearchAttributes() {
+		if have[name] == want {
+			continue
 		}
-	}
-	if fix != "" {
-		return warning("temporal operator search-attribute create"+fix,
+		fix := doSetup
+		if x.Embedded {
+			fix = "systemctl restart ec-syncd"
+		}
+		return warning(fix,
 			"search attributes are missing: pairs started without them cannot be searched for by organization; all else works")
 	}
 	return fine("the namespace has all search attributes")
