@@ -82,6 +82,7 @@ func (r *run) run(ctx workflow.Context) error {
 			return err
 		}
 		r.obey()
+		r.refloat(ctx)
 		r.show(ctx)
 		switch {
 		case r.removed, r.doneOnce():
@@ -113,6 +114,15 @@ func (r *run) obey() {
 	}
 	if !r.state.CompareAt.IsZero() && !r.state.CompareAt.After(r.now()) {
 		r.state.compareAgain(fmt.Sprintf("more than %d objects were unsynced", r.opts.MaxUnsynced))
+	}
+}
+
+// refloat has what waits for a time that a clock has put out of reach be due.
+func (r *run) refloat(ctx workflow.Context) {
+	if r.state.stranded(r.now(), r.opts) &&
+		workflow.GetVersion(ctx, versionClock, workflow.DefaultVersion, clockRefloat) == clockRefloat {
+		r.log.Warn("the clock was put back", "unsynced", len(r.state.Unsynced))
+		r.state.refloat(r.now(), r.opts)
 	}
 }
 

@@ -211,6 +211,31 @@ func (s *State) nextTry(now time.Time) time.Time {
 	return next
 }
 
+// stranded reports whether something waits for far longer than anything is ever
+// told to wait: the clock was ahead when that was decided, and was put back since.
+func (s *State) stranded(now time.Time, o Options) bool {
+	latest := o.latest(now)
+	return s.CompareAt.After(latest) || slices.ContainsFunc(s.Unsynced, func(u Unsynced) bool {
+		return !u.Waits && u.NextTry.After(latest)
+	})
+}
+
+// refloat has what is stranded be due at once.
+func (s *State) refloat(now time.Time, o Options) {
+	latest := o.latest(now)
+	if s.CompareAt.After(latest) {
+		s.CompareAt = now
+	}
+	for i, u := range s.Unsynced {
+		if u.NextTry.After(latest) {
+			s.Unsynced[i].NextTry = now
+		}
+	}
+}
+
+// latest is after any time that something is told to wait for.
+func (o Options) latest(now time.Time) time.Time { return now.Add(2 * max(o.RetryFirst, o.RetryMost)) }
+
 // released reports whether a delete that waits need not wait any more: no write
 // of its page is left, and everything that there is to write is known.
 func (s *State) released(d Unsynced) bool {

@@ -5,4 +5,11 @@ package workflows
 // workflow.GetVersion with that name, and comes with a history recorded from
 // the release before it (testdata). Numbers only rise.
 //
-//	(none yet)   the first release
+//	(none yet)       the first release
+//	clock-put-back   1: what would wait for longer than anything is told to wait is
+//	                 due at once. Asked for only where that is so, which no history
+//	                 of a clock that runs on has.
+const (
+	versionClock = "clock-put-back"
+	clockRefloat = 1
+)
