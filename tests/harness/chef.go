@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -70,6 +71,30 @@ func NewClient(t testing.TB, url, org, user, keyFile string) *chef.Client {
 	}
 	t.Cleanup(c.Close)
 	return c
+}
+
+// Down has the server break all connections and refuse new ones, as one that was
+// killed. It keeps what it holds.
+func (s *ChefServer) Down() {
+	s.http.Listener.Close()
+	s.http.CloseClientConnections()
+}
+
+// Up has the server listen on the same port again.
+func (s *ChefServer) Up(t testing.TB) {
+	t.Helper()
+	var l net.Listener
+	var err error
+	if !eventually(patience, func() bool { l, err = net.Listen("tcp", s.http.Listener.Addr().String()); return err == nil }) {
+		t.Fatalf("harness: start the Chef server again: %v", err)
+	}
+	old := s.http
+	s.http = httptest.NewUnstartedServer(s)
+	s.http.Listener.Close()
+	s.http.Listener = l
+	s.http.Start()
+	t.Cleanup(s.http.Close)
+	old.Config.Close()
 }
 
 func snapshot(t testing.TB, s *ChefServer) *chefserver.Snapshot {

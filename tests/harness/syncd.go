@@ -39,21 +39,35 @@ type Syncd struct {
 	Port   int // of Temporal
 	UIPort int // of the Web UI
 
-	process *process
+	// OwnDisk, if set before Start, is a directory on which the process sees an empty
+	// file system of its own, of OwnDiskBytes. What is there is gone when it ends.
+	OwnDisk      string
+	OwnDiskBytes int64
+
+	temporal string // host:port of a Temporal that is not its own; "" = its own
+	process  *process
 }
 
 // NewSyncd writes a chef-sync.rb for one pair of organizations called
 // [Organization], with the further settings appended, and starts ec-syncd.
 func NewSyncd(t testing.TB, primary, replica Side, settings string) *Syncd {
 	t.Helper()
+	d := PrepareSyncd(t)
+	d.Configure(t, primary, replica, settings)
+	d.Start(t)
+	return d
+}
+
+// PrepareSyncd makes the directory of an ec-syncd, which ends with the test, and
+// does not start it.
+func PrepareSyncd(t testing.TB) *Syncd {
+	t.Helper()
 	dir, err := os.MkdirTemp(runDir(t), "syncd-")
 	if err != nil {
 		t.Fatalf("harness: %v", err)
 	}
 	d := &Syncd{Dir: dir, Config: filepath.Join(dir, "chef-sync.rb"), Port: FreePort(t), UIPort: FreePort(t)}
-	d.Configure(t, primary, replica, settings)
 	t.Cleanup(func() { d.cleanup(t) })
-	d.Start(t)
 	return d
 }
 
@@ -78,6 +92,9 @@ temporal['ui_port'] = %d
 `, primary.URL, replica.URL, primary.Organizations, replica.Organizations, primary.User, primary.KeyFile,
 		replica.User, replica.KeyFile, Organization, Organization,
 		filepath.Join(d.Dir, "data"), filepath.Join(d.Dir, "log"), d.Port, d.UIPort, settings)
+	if d.temporal != "" {
+		text += fmt.Sprintf("temporal['address'] = '%s'\n", d.temporal)
+	}
 	if err := os.WriteFile(d.Config, []byte(text), 0o600); err != nil {
 		t.Fatalf("harness: %v", err)
 	}
@@ -96,6 +113,12 @@ func (d *Syncd) Start(t testing.TB) {
 	cmd := exec.Command(BuildBinary(t, "./worker"), args...)
 	cmd.Dir = d.Dir
 	cmd.Env = withoutPrefix(os.Environ(), "TEMPORAL_")
+	if d.OwnDisk != "" {
+		if err := os.MkdirAll(d.OwnDisk, 0o700); err != nil {
+			t.Fatalf("harness: %v", err)
+		}
+		onOwnDisk(cmd, d.OwnDisk, d.OwnDiskBytes)
+	}
 	p, err := spawn(runDir(t), cmd, d.logFile())
 	if err != nil {
 		t.Fatalf("harness: start ec-syncd: %v", err)
@@ -116,6 +139,9 @@ func (d *Syncd) answers() bool {
 	resp.Body.Close()
 	return resp.StatusCode == http.StatusOK
 }
+
+// Alive reports whether the process runs.
+func (d *Syncd) Alive() bool { return !d.process.exited() }
 
 // Kill ends the process with SIGKILL.
 func (d *Syncd) Kill() { d.process.end(syscall.SIGKILL) }

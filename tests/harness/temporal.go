@@ -8,6 +8,28 @@ import (
 	"go.temporal.io/sdk/log"
 )
 
+// NewTemporal starts an ec-syncd whose Temporal server is all that it is for: its
+// chef-sync.rb names two servers, and no pair of theirs is ever started. It stands for
+// a Temporal cluster with its database.
+func NewTemporal(t testing.TB, anybody Side) *Syncd {
+	t.Helper()
+	d := PrepareSyncd(t)
+	d.Configure(t, anybody, anybody, "name 'nobody'\n")
+	d.Start(t)
+	return d
+}
+
+// NewWorker is [NewSyncd] for an ec-syncd whose Temporal is another's, which it
+// reaches through a wire.
+func NewWorker(t testing.TB, server *Syncd, wire *Wire, primary, replica Side, settings string) *Syncd {
+	t.Helper()
+	d := PrepareSyncd(t)
+	d.Port, d.UIPort, d.temporal = server.Port, server.UIPort, loopback(wire.Port)
+	d.Configure(t, primary, replica, settings)
+	d.Start(t)
+	return d
+}
+
 // Temporal connects to the ec-syncd's Temporal server.
 func (d *Syncd) Temporal(t testing.TB) temporal.Client {
 	t.Helper()
