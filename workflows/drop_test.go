@@ -89,7 +89,7 @@ func TestDeletesOfOtherServersAreForgotten(t *testing.T) {
 		}
 		state := following(0)
 		state.Identities = was
-		state.Unsynced = []workflows.Unsynced{{Ref: ref, Action: object.ActionDelete, NextTry: time.Now().Add(1e6 * time.Hour)}}
+		state.Unsynced = []workflows.Unsynced{{Ref: ref, Action: object.ActionDelete, NextTry: time.Now().Add(time.Hour)}}
 		w.change(object.ActionCreate, "/roles/other")
 		w.run(state, 24*time.Hour)
 		if !w.replica[ref] {
