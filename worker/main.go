@@ -56,7 +56,7 @@ func app(stdout, stderr io.Writer) *cli.App {
 	return &cli.App{
 		Name:      "ec-syncd",
 		Usage:     "keep the organizations of a replica Chef server equal to a primary's",
-		UsageText: "ec-syncd [--config FILE]\nec-syncd demo [--once]\nec-syncd version [--output json]",
+		UsageText: "ec-syncd [--config FILE]\nec-syncd demo [--once]\nec-syncd [--config FILE] ready\nec-syncd version [--output json]",
 		Version:   version.Get().String(),
 		Description: "Without a command, ec-syncd runs what the role in chef-sync.rb says, in the foreground,\n" +
 			"until it gets SIGTERM or Ctrl-C. Killing it loses nothing: it goes on where it was.\n" +
@@ -73,6 +73,6 @@ func app(stdout, stderr io.Writer) *cli.App {
 		},
 		Flags:    []cli.Flag{configFlag, logLevelFlag},
 		Action:   runAction,
-		Commands: []*cli.Command{demoCommand(), versionCommand()},
+		Commands: []*cli.Command{demoCommand(), readyCommand(), versionCommand()},
 	}
 }
