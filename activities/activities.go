@@ -69,6 +69,18 @@ type Settings struct {
 	PollHold     time.Duration // how long one Poll keeps polling before it waits; default 0
 	PageLimit    int           // most changes in a page; default 1,000
 
+	// PollWait is how long a feed that can wait for changes may do so even beyond
+	// PollHold; an attempt then ends when the feed has answered. Default 0.
+	PollWait time.Duration
+
+	// PollBeat is how often a Poll reports that it lives; default 2 s. Where there
+	// are very many pairs this is most of Temporal's work.
+	PollBeat time.Duration
+
+	// CheckEvery is how often servers are asked who they are while nothing changes;
+	// default 1 minute.
+	CheckEvery time.Duration
+
 	// ReportDir is where verifications write their reports; "" = nowhere.
 	ReportDir string
 
@@ -81,6 +93,7 @@ type Settings struct {
 const (
 	DefaultPollInterval = 10 * time.Second
 	DefaultPageLimit    = 1000
+	DefaultCheckEvery   = time.Minute
 )
 
 func (s Settings) orDefault() Settings {
@@ -89,6 +102,12 @@ func (s Settings) orDefault() Settings {
 	}
 	if s.PageLimit <= 0 {
 		s.PageLimit = DefaultPageLimit
+	}
+	if s.PollBeat <= 0 {
+		s.PollBeat = beatEvery
+	}
+	if s.CheckEvery <= 0 {
+		s.CheckEvery = DefaultCheckEvery
 	}
 	if s.Outage == (Backoff{}) {
 		s.Outage = Backoff{First: 2 * time.Second, Most: time.Minute}
@@ -106,11 +125,16 @@ const beatEvery = 2 * time.Second
 // beating calls say() and sends the result as a heartbeat, with what slows the
 // servers of of(), again and again, until the returned stop is called.
 func beating(ctx context.Context, of func() *Connection, say func() any) (stop func()) {
+	return beatingEvery(ctx, beatEvery, of, say)
+}
+
+// beatingEvery is beating at another pace.
+func beatingEvery(ctx context.Context, every time.Duration, of func() *Connection, say func() any) (stop func()) {
 	done := make(chan struct{})
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		t := time.NewTicker(beatEvery)
+		t := time.NewTicker(every)
 		defer t.Stop()
 		for {
 			select {

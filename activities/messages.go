@@ -64,6 +64,10 @@ type PollResult struct {
 
 	Identities object.Identities `json:"identities"`
 
+	// Beat is how often this worker's Polls report, if that is more seldom than
+	// usual: Temporal has to be as patient.
+	Beat time.Duration `json:"beat,omitempty"`
+
 	// Extras counts objects that only the replica has and that are kept; only of
 	// a full comparison.
 	Extras int `json:"extras,omitempty"`

@@ -91,11 +91,14 @@ const heartbeatTimeout = 15 * time.Second
 
 // pollOptions are those of Poll: attempts for ever, because waiting for changes
 // consists of attempts, each of which names the time of the next one itself.
-func pollOptions(in string) workflow.ActivityOptions {
+//
+// beat is how often it reports, as the last one said. Where there are many pairs
+// that is less often, and a dead worker's polls are given to another later.
+func pollOptions(in string, beat time.Duration) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		Summary:             in,
 		StartToCloseTimeout: 30 * time.Minute, // a full listing of a large organization
-		HeartbeatTimeout:    heartbeatTimeout,
+		HeartbeatTimeout:    min(max(heartbeatTimeout, 3*beat), time.Minute),
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: time.Second, BackoffCoefficient: 1, // after a worker died
 		},

@@ -38,6 +38,9 @@ type State struct {
 	// Identities are the servers that Cursor, Survey and Unsynced are about.
 	Identities object.Identities `json:"identities"`
 
+	// PollBeat is how often the workers' Polls report; 0 = as other activities.
+	PollBeat time.Duration `json:"poll_beat,omitempty"`
+
 	// Deep says that an operator wants the next poll to look at contents too.
 	Deep bool `json:"deep,omitempty"`
 

@@ -29,6 +29,9 @@ const (
 	FeedListing      = "listing"       // name lists and contents, compared
 )
 
+// HoldAuto is the PollHold of a file that leaves it to the number of pairs.
+const HoldAuto time.Duration = -1
+
 // The values of the setting ec_sync_server['capture'].
 const (
 	CaptureSnapshot = "snapshot" // the tables are compared with what they were
@@ -70,7 +73,7 @@ type Config struct {
 	Watch Watch
 
 	PollInterval time.Duration // from one look at the feed to the next
-	PollHold     time.Duration // how long one poll may wait for a change; 0: not at all
+	PollHold     time.Duration // how long one poll may wait for a change; 0: not at all; or HoldAuto
 	DeepInterval time.Duration // how often the listing feed compares contents; 0: at each poll
 
 	Feed string // FeedAuto, FeedUpdatedSince or FeedListing

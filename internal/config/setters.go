@@ -148,6 +148,16 @@ func duration(to func(*reader) *time.Duration, least, most time.Duration) setter
 	}
 }
 
+// hold reads a duration, or :auto.
+func hold(r *reader, name string, v node) {
+	if word, ok := v.word(); ok && word == "auto" {
+		r.cfg.PollHold = HoldAuto
+		r.understood(name, symbol(word))
+		return
+	}
+	duration(func(r *reader) *time.Duration { return &r.cfg.PollHold }, 0, time.Minute)(r, name, v)
+}
+
 // short prints a duration without zeros at its end: 10m, not 10m0s.
 func short(d time.Duration) string {
 	s := d.String()

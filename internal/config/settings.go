@@ -190,8 +190,9 @@ func replicationRows() []row {
 	return []row{
 		{path: p("poll_interval"), def: 10, set: duration(func(r *reader) *time.Duration { return &r.cfg.PollInterval }, 100*time.Millisecond, 24*time.Hour),
 			doc: "How often the feed is asked for changes: seconds, or a duration such as '30s' or '5m'."},
-		{path: p("poll_hold"), def: 0, set: duration(func(r *reader) *time.Duration { return &r.cfg.PollHold }, 0, time.Minute),
-			doc: "How long one poll waits for a change, up to 60 seconds: a feed server then says at once what changed, and Temporal has less to do where there are hundreds of pairs. It occupies one activity slot per pair."},
+		{path: p("poll_hold"), def: symbol("auto"), set: hold,
+			doc: "How long one poll waits for a change before Temporal starts the next one, up to 60 seconds; it occupies one activity slot per pair meanwhile. " +
+				":auto has a feed server hold the request, so that a change is copied at once, and ends each poll otherwise; where there are so many pairs that Temporal would start more than five polls a second, polls wait longer, up to 60 seconds."},
 		{path: p("deep_interval"), def: "10m", set: duration(func(r *reader) *time.Duration { return &r.cfg.DeepInterval }, 0, 30*24*time.Hour),
 			doc: "How often the listing feed compares contents rather than names; 0 does so at each poll."},
 		{path: p("feed"), def: symbol(FeedAuto), set: choice(func(r *reader) *string { return &r.cfg.Feed }, FeedAuto, FeedUpdatedSince, FeedListing),
