@@ -40,8 +40,8 @@ type Activities struct {
 	Connector Connector
 	Log       *slog.Logger // required
 
-	// HostQueue is the task queue that only this process serves; staged batches
-	// are applied there. "" if all workers share one staging store.
+	// HostQueue is the task queue that only processes with this one's staging store
+	// serve; staged batches are applied there. "" if all workers share one store.
 	HostQueue string
 
 	Settings Settings

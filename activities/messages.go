@@ -94,6 +94,10 @@ type PollResult struct {
 
 	// Trouble is what keeps the pair from going on.
 	Trouble *Trouble `json:"trouble,omitempty"`
+
+	// Queue is where to ask for the next page, because the lists that Survey or
+	// Cursor name are in the staging store of its workers; "" = anywhere.
+	Queue string `json:"queue,omitempty"`
 }
 
 // SurveyPlace is a place in the pages of a full comparison.

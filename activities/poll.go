@@ -34,7 +34,7 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 		_ = activity.GetHeartbeatDetails(ctx, &p.beat) // unreadable: start counting anew
 	}
 	p.shown.Store(p.beat)
-	defer beatingEvery(ctx, p.beatWithin(activity.GetInfo(ctx).HeartbeatTimeout), p.conn.Load, func() any { return p.shown.Load() })()
+	defer beating(ctx, p.conn.Load, func() any { return p.shown.Load() })()
 	wctx, release := whileWorking(ctx)
 	defer release(nil)
 	p.release = release
@@ -53,9 +53,7 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 		case ctx.Err() != nil:
 			return PollResult{}, ctx.Err()
 		case err == nil && out != nil:
-			if p.set.PollBeat > beatEvery {
-				out.Beat = p.set.PollBeat
-			}
+			out.Queue = a.queue(out.From, out.Cursor)
 			return *out, nil
 		case wctx.Err() != nil:
 			return PollResult{}, p.again(ctx, TypeUpToDate, delay, context.Cause(wctx).Error())
@@ -64,26 +62,31 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 		case err != nil:
 			return p.failed(ctx, err)
 		case in.Once:
-			return PollResult{Cursor: in.Cursor, Identities: in.Identities, UpToDate: true}, nil
+			return PollResult{Cursor: in.Cursor, Identities: in.Identities, UpToDate: true, Queue: a.queue(in.Survey, in.Cursor)}, nil
 		}
-		next := "next poll in " + delay.Round(time.Second/10).String()
 		if p.held { // the feed has done the waiting
-			delay, next = heldDelay, "the primary says what comes next"
+			delay = heldDelay
 		}
 		if time.Now().Add(delay).After(p.end) {
-			return PollResult{}, p.again(ctx, TypeUpToDate, delay, fmt.Sprintf("up to date at %s; %s", in.Cursor, next))
+			return PollResult{}, p.again(ctx, TypeUpToDate, delay,
+				fmt.Sprintf("up to date at %s; next poll in %s", in.Cursor, delay.Round(time.Second/10)))
 		}
 		_ = sleep(wctx, delay) // whatever ends it ends the next poll, too
 	}
 }
 
-// beatWithin is how often an attempt reports: as the setting says, and at least
-// thrice within the time after which Temporal would give it to another worker.
-func (p *poll) beatWithin(timeout time.Duration) time.Duration {
-	if timeout <= 0 {
-		return beatEvery
+// queue is where the page after this one has to be asked for.
+func (a *Activities) queue(survey *SurveyPlace, cursor object.Cursor) string {
+	if Listed(survey, cursor) {
+		return a.HostQueue
 	}
-	return max(min(p.set.PollBeat, timeout/3), time.Second)
+	return ""
+}
+
+// Listed reports whether a place is one in a list that stands in staging: a full
+// comparison's pages are handed out from one, and a listing feed's cursor names one.
+func Listed(survey *SurveyPlace, cursor object.Cursor) bool {
+	return survey != nil || cursor.Feed == feed.NameListing
 }
 
 // heldDelay is the pause between two polls of a feed that waits by itself.
@@ -186,7 +189,7 @@ func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error)
 		return nil, err
 	}
 	idle := page.Next == p.in.Cursor && p.in.Trouble == ""
-	if since := time.Since(p.beat.Checked); idle && since >= 0 && since < p.set.CheckEvery {
+	if since := time.Since(p.beat.Checked); idle && since >= 0 && since < checkEvery {
 		return nil, nil
 	}
 	// What was learned about one server must not be done to another; and a
@@ -219,15 +222,17 @@ func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error)
 	return out, p.weigh(ctx, c, out)
 }
 
-// wait is how long the feed may wait for changes: the rest of the hold, or PollWait
-// if that is more, in whole seconds. Nobody waits who has something to tell the
-// workflow in any case.
+// wait is how long the feed may wait for changes: the rest of the hold, in whole
+// seconds. Nobody waits who has something to tell the workflow in any case.
 func (p *poll) wait() time.Duration {
 	if p.in.Once || p.in.Trouble != "" {
 		return 0
 	}
-	return max(min(max(time.Until(p.end), p.set.PollWait), maxWait).Truncate(time.Second), 0)
+	return max(min(time.Until(p.end), maxWait).Truncate(time.Second), 0)
 }
+
+// checkEvery is how often servers are asked who they are while nothing changes.
+const checkEvery = time.Minute
 
 // weigh counts what the delete guard has to know.
 func (p *poll) weigh(ctx context.Context, c *Connection, out *PollResult) error {

@@ -261,11 +261,13 @@ func (w *work) apply(ctx workflow.Context, b plan.Batch, got activities.FetchRes
 // stagingLost reports whether a batch has to be fetched again: staging lost it,
 // or the host that has it does not come back.
 func stagingLost(err error) bool {
+	return hostGone(err) || activities.IsStagingLost(err)
+}
+
+// hostGone reports whether no worker of a host's queue took an activity in time.
+func hostGone(err error) bool {
 	var timeout *temporal.TimeoutError
-	if errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START {
-		return true
-	}
-	return activities.IsStagingLost(err)
+	return errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START
 }
 
 // record takes the outcome of one batch into the state.

@@ -37,6 +37,7 @@ type world struct {
 	staged  map[string][]object.Change // batches
 	log     []string                   // what was done, in order
 	polls   []activities.PollInput
+	queues  []string // that polls were taken from
 
 	logged bytes.Buffer // what the workflow and the SDK logged from INFO on
 
@@ -165,10 +166,11 @@ func (w *world) history() []string {
 	return slices.Clone(w.log)
 }
 
-func (w *world) poll(_ context.Context, in activities.PollInput) (activities.PollResult, error) {
+func (w *world) poll(ctx context.Context, in activities.PollInput) (activities.PollResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.polls = append(w.polls, in)
+	w.queues = append(w.queues, activity.GetInfo(ctx).TaskQueue)
 	if w.onPoll != nil {
 		if out, err := w.onPoll(in); out != nil || err != nil {
 			return value(out), err

@@ -15,6 +15,10 @@ import (
 // TaskQueue is the task queue of the workers of a replica.
 func TaskQueue(replica string) string { return "chef-sync/" + replica }
 
+// HostQueue is the task queue of those workers of a replica that hold a staging
+// store which others cannot reach.
+func HostQueue(replica, store string) string { return TaskQueue(replica) + "@" + store }
+
 // Options are knobs of a SyncWorkflow. They are part of its input and never
 // change while it runs; the zero value means the defaults.
 type Options struct {
@@ -89,20 +93,27 @@ func SearchAttributes() map[string]enums.IndexedValueType {
 // given to another. Activities report every two seconds.
 const heartbeatTimeout = 15 * time.Second
 
+// hostTimeout is how long a worker that holds what is needed may be away, before
+// another one begins anew with what it has.
+const hostTimeout = 2 * time.Minute
+
 // pollOptions are those of Poll: attempts for ever, because waiting for changes
-// consists of attempts, each of which names the time of the next one itself.
-//
-// beat is how often it reports, as the last one said. Where there are many pairs
-// that is less often, and a dead worker's polls are given to another later.
-func pollOptions(in string, beat time.Duration) workflow.ActivityOptions {
-	return workflow.ActivityOptions{
+// consists of attempts, each of which names the time of the next one itself. On a
+// host's queue, each has to begin in time.
+func pollOptions(in, queue string) workflow.ActivityOptions {
+	o := workflow.ActivityOptions{
 		Summary:             in,
+		TaskQueue:           queue,
 		StartToCloseTimeout: 30 * time.Minute, // a full listing of a large organization
-		HeartbeatTimeout:    min(max(heartbeatTimeout, 3*beat), time.Minute),
+		HeartbeatTimeout:    heartbeatTimeout,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: time.Second, BackoffCoefficient: 1, // after a worker died
 		},
 	}
+	if queue != "" {
+		o.ScheduleToStartTimeout = hostTimeout
+	}
+	return o
 }
 
 // batchOptions are those of Fetch and Apply. What a few attempts cannot do is
@@ -122,7 +133,7 @@ func batchOptions(summary, queue string) workflow.ActivityOptions {
 	if queue != "" {
 		// The host that staged the batch may never come back; then it is fetched
 		// again by another.
-		o.ScheduleToStartTimeout = 2 * time.Minute
+		o.ScheduleToStartTimeout = hostTimeout
 	}
 	return o
 }

@@ -22,6 +22,9 @@ type SyncInput struct {
 // State is all that a pair must not forget. Fields are added, never renamed:
 // workflows that run now were started by an older release.
 type State struct {
+	// Format is the [StateFormat] of who wrote this; 0 is as 1.
+	Format int `json:"format,omitempty"`
+
 	// Cursor is the place in the feed up to which everything is on the replica,
 	// or in Unsynced. Zero before the first full comparison.
 	Cursor object.Cursor `json:"cursor"`
@@ -34,6 +37,10 @@ type State struct {
 	// Survey is the place in a full comparison; nil if none is under way. With a
 	// zero Cursor and no Survey, the next poll begins one.
 	Survey *activities.SurveyPlace `json:"survey,omitempty"`
+
+	// Queue is the task queue of the workers whose staging store holds the list that
+	// Survey, Cursor or Resume names, if one of them names one; "" = any worker's.
+	Queue string `json:"queue,omitempty"`
 
 	// Identities are the servers that Cursor, Survey and Unsynced are about.
 	Identities object.Identities `json:"identities"`
@@ -109,6 +116,14 @@ func (s *State) mode() Mode {
 	default:
 		return ModeFollowing
 	}
+}
+
+// queue is where the next page has to be asked for.
+func (s *State) queue() string {
+	if activities.Listed(s.Survey, s.Cursor) || activities.Listed(nil, s.Resume) {
+		return s.Queue
+	}
+	return ""
 }
 
 func (s *State) comparing() bool { return s.Survey != nil || s.Cursor.IsZero() }

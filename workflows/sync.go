@@ -50,6 +50,12 @@ type run struct {
 }
 
 func newRun(ctx workflow.Context, in SyncInput) (*run, error) {
+	if in.State.Format > StateFormat {
+		// A workflow task that fails is tried again, perhaps by another worker, and
+		// leaves nothing behind that the newer release would have to live with.
+		panic(fmt.Sprintf("%s (format %d, this ec-syncd knows %d): upgrade this ec-syncd; until then the pair waits, and its state is left as it is",
+			NewerState, in.State.Format, StateFormat))
+	}
 	r := &run{in: in, opts: in.Options.orDefault(), log: logger(ctx, in.Pair)}
 	r.state = &r.in.State
 	r.now = func() time.Time { return workflow.Now(ctx).UTC() }
@@ -138,6 +144,9 @@ func (r *run) turn(ctx workflow.Context) {
 	}
 	page, err := r.poll(ctx)
 	switch {
+	case hostGone(err):
+		r.log.Warn("the host that held the pair's lists is away; another one goes on", "queue", r.state.Queue)
+		r.state.Queue = ""
 	case err != nil:
 		r.settle(err)
 	case page.Trouble != nil:
@@ -207,13 +216,13 @@ func (r *run) poll(ctx workflow.Context) (activities.PollResult, error) {
 		r.alarm(wctx, cancel, at)
 	}
 	var page activities.PollResult
-	pctx := workflow.WithActivityOptions(wctx, pollOptions(r.pollSummary(), r.state.PollBeat))
+	pctx := workflow.WithActivityOptions(wctx, pollOptions(r.pollSummary(), r.state.queue()))
 	err := workflow.ExecuteActivity(pctx, activities.NamePoll, in).Get(wctx, &page)
 	if wctx.Err() != nil {
 		return page, errInterrupted
 	}
-	if err == nil {
-		r.state.PollBeat = page.Beat
+	if err == nil && page.Trouble == nil && page.Reset == "" {
+		r.state.Queue = page.Queue
 	}
 	return page, err
 }
@@ -281,5 +290,6 @@ func (r *run) continueAsNew(ctx workflow.Context) error {
 		return nil
 	}
 	r.state.Counters.Restarts++
+	r.state.Format = StateFormat
 	return workflow.NewContinueAsNewError(ctx, Name, r.in)
 }

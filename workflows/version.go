@@ -13,3 +13,12 @@ const (
 	versionClock = "clock-put-back"
 	clockRefloat = 1
 )
+
+// StateFormat numbers how [State] is written. It rises when an older release would
+// misread one, or lose what it does not know, by going on; fields that an older
+// release may forget do not count. A run that is given a newer one fails its
+// workflow tasks until a release that knows it takes over: the state stays as it is.
+const StateFormat = 1
+
+// NewerState begins the error of a workflow task that met a newer [StateFormat].
+const NewerState = "the state of this pair was written by a newer chef-sync"

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -51,9 +50,6 @@ type Daemon struct {
 	watching  watching
 }
 
-// stagingAge is how long staged data is kept for somebody to take it up again.
-const stagingAge = 24 * time.Hour
-
 // Start starts everything, and returns when the workers poll. A crash of the
 // process leaves nothing that the next Start does not take up.
 func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
@@ -65,6 +61,10 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 	}()
 	if d.staging, err = staging.Open(ctx, o.Config.StagingURL); err != nil {
 		return nil, fmt.Errorf("%w (staging, or ec_sync_client['dir'], in %s)", err, o.Config.File)
+	}
+	store, err := d.staging.Join(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w (staging in %s)", err, o.Config.File)
 	}
 	d.watching.metrics = newMetrics(o.Config)
 	if err := d.dial(ctx, o.Config); err != nil {
@@ -81,12 +81,10 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if url := o.Config.Watch.WebhookURL; url != "" {
 		acts.Webhook = webhook.New(url, o.Config.Watch.WebhookHeadersFile)
 	}
-	if strings.HasPrefix(o.Config.StagingURL, "file:") {
-		if acts.HostQueue, err = hostQueue(o.Config.Name); err != nil {
-			return nil, err
-		}
+	if !staging.Shared(o.Config.StagingURL) {
+		acts.HostQueue = workflows.HostQueue(o.Config.Name, store)
 	}
-	if err := d.work(o.Config.Name, acts, len(o.Config.Pairs)); err != nil {
+	if err := d.work(o.Config.Name, acts); err != nil {
 		return nil, err
 	}
 	if err := d.watch(ctx, o.Config); err != nil {
@@ -140,11 +138,14 @@ func port(p int) int {
 	return p
 }
 
-// work starts the workers: one for everything that any host can do, and one for
-// what only this host can, because the staged data is here.
-func (d *Daemon) work(name string, acts *activities.Activities, pairs int) error {
-	opts := workerOptions(pairs)
-	worker.SetStickyWorkflowCacheSize(cached(pairs))
+// work starts the workers: one for everything that any process can do, and one for
+// what only this one can, because the staged data is here.
+func (d *Daemon) work(name string, acts *activities.Activities) error {
+	opts := worker.Options{
+		// Heartbeats carry what Apply has done; stale ones cost repetitions.
+		MaxHeartbeatThrottleInterval: 4 * time.Second, DefaultHeartbeatThrottleInterval: 4 * time.Second,
+		WorkerStopTimeout: 5 * time.Second,
+	}
 	main := worker.New(d.client, workflows.TaskQueue(name), opts)
 	workflows.Register(main)
 	activities.Register(main, acts)
@@ -164,19 +165,10 @@ func (d *Daemon) work(name string, acts *activities.Activities, pairs int) error
 	return nil
 }
 
-// hostQueue is the same after every restart on one host.
-func hostQueue(name string) (string, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		return "", fmt.Errorf("name of this host: %w", err)
-	}
-	return workflows.TaskQueue(name) + "@" + host, nil
-}
-
 // settings are the activities' settings from the configuration.
 func settings(o Options) activities.Settings {
 	s := o.Settings
-	waits(&s, len(o.Config.Pairs), o.Config.PollInterval, o.Config.PollHold)
+	s.PollInterval, s.PollHold = o.Config.PollInterval, o.Config.PollHold
 	s.ReportDir = filepath.Join(o.Config.Dir, "reports")
 	return s
 }
@@ -186,7 +178,7 @@ func (d *Daemon) purge(ctx context.Context) {
 	t := time.NewTicker(time.Hour)
 	defer t.Stop()
 	for {
-		if err := d.staging.Purge(ctx, stagingAge); err != nil && ctx.Err() == nil {
+		if err := d.staging.Purge(ctx, staging.Lifetime); err != nil && ctx.Err() == nil {
 			d.log.WarnContext(ctx, "staging not purged", "err", err)
 		}
 		select {

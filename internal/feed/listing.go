@@ -53,6 +53,7 @@ type Listing struct {
 	Now func() time.Time // nil = time.Now
 
 	memory memory
+	age    time.Duration // 0 = listAge
 	lists  sync.RWMutex // removing lists would take one that is half written
 }
 
@@ -298,11 +299,15 @@ func (f *Listing) save(ctx context.Context, s snapshot) (id string, err error) {
 	return id, f.Store.PutSnapshot(ctx, f.Owner, id, data)
 }
 
-// keep removes all lists but the named ones.
+// listAge is how long a list is kept that the cursor does not name: longer than a
+// poll that was given to another worker may go on, and remove its successor's.
+const listAge = 3 * time.Minute
+
+// keep removes all old lists but the named ones.
 func (f *Listing) keep(ctx context.Context, ids ...string) error {
 	f.lists.Lock()
 	defer f.lists.Unlock()
-	return f.Store.KeepSnapshots(ctx, f.Owner, ids...)
+	return f.Store.PurgeSnapshots(ctx, f.Owner, cmp.Or(f.age, listAge), ids...)
 }
 
 // load returns a stored list without what is no longer replicated: that has not

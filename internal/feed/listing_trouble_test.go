@@ -64,11 +64,29 @@ func TestListingWithoutItsList(t *testing.T) {
 	}
 }
 
-// TestListingDoesNotPileUpLists follows for a while; only what the cursor needs
-// may be left.
+// TestListingSparesYoungLists follows for a while; what the cursor needs may be
+// left, and what is so young that another worker may need it.
+func TestListingSparesYoungLists(t *testing.T) {
+	t.Parallel()
+	r := newListingRig(t)
+	first := r.cursor
+	for i := range 3 {
+		r.write.Role(fmt.Sprintf("young%d", i), "1")
+		r.take(feed.NextOptions{})
+	}
+	if _, err := r.Next(t.Context(), first, feed.NextOptions{}); err != nil {
+		t.Errorf("a poll that is late finds its list gone: %v", err)
+	}
+	r.SetListAge(1)
+	r.take(feed.NextOptions{})
+	r.wantLost(first)
+}
+
+// TestListingDoesNotPileUpLists is the same, a while later.
 func TestListingDoesNotPileUpLists(t *testing.T) {
 	t.Parallel()
 	r := newListingRig(t)
+	r.SetListAge(1)
 	first := r.cursor
 	for i := range 3 {
 		r.write.Role(fmt.Sprintf("n%d", i), "1")
