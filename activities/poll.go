@@ -34,7 +34,7 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 		_ = activity.GetHeartbeatDetails(ctx, &p.beat) // unreadable: start counting anew
 	}
 	p.shown.Store(p.beat)
-	defer beating(ctx, p.conn.Load, func() any { return p.shown.Load() })()
+	defer beatingEvery(ctx, p.beatWithin(activity.GetInfo(ctx).HeartbeatTimeout), p.conn.Load, func() any { return p.shown.Load() })()
 	wctx, release := whileWorking(ctx)
 	defer release(nil)
 	p.release = release
@@ -54,6 +54,9 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 			return PollResult{}, ctx.Err()
 		case err == nil && out != nil:
 			out.Queue = a.queue(out.From, out.Cursor)
+			if p.set.PollBeat > beatEvery {
+				out.Beat = p.set.PollBeat
+			}
 			return *out, nil
 		case wctx.Err() != nil:
 			return PollResult{}, p.again(ctx, TypeUpToDate, delay, context.Cause(wctx).Error())
@@ -64,12 +67,12 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 		case in.Once:
 			return PollResult{Cursor: in.Cursor, Identities: in.Identities, UpToDate: true, Queue: a.queue(in.Survey, in.Cursor)}, nil
 		}
+		next := "next poll in " + delay.Round(time.Second/10).String()
 		if p.held { // the feed has done the waiting
-			delay = heldDelay
+			delay, next = heldDelay, "the primary says what comes next"
 		}
 		if time.Now().Add(delay).After(p.end) {
-			return PollResult{}, p.again(ctx, TypeUpToDate, delay,
-				fmt.Sprintf("up to date at %s; next poll in %s", in.Cursor, delay.Round(time.Second/10)))
+			return PollResult{}, p.again(ctx, TypeUpToDate, delay, fmt.Sprintf("up to date at %s; %s", in.Cursor, next))
 		}
 		_ = sleep(wctx, delay) // whatever ends it ends the next poll, too
 	}
@@ -87,6 +90,15 @@ func (a *Activities) queue(survey *SurveyPlace, cursor object.Cursor) string {
 // comparison's pages are handed out from one, and a listing feed's cursor names one.
 func Listed(survey *SurveyPlace, cursor object.Cursor) bool {
 	return survey != nil || cursor.Feed == feed.NameListing
+}
+
+// beatWithin is how often an attempt reports: as the setting says, and at least
+// thrice within the time after which Temporal would give it to another worker.
+func (p *poll) beatWithin(timeout time.Duration) time.Duration {
+	if timeout <= 0 {
+		return beatEvery
+	}
+	return max(min(p.set.PollBeat, timeout/3), time.Second)
 }
 
 // heldDelay is the pause between two polls of a feed that waits by itself.
@@ -189,7 +201,7 @@ func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error)
 		return nil, err
 	}
 	idle := page.Next == p.in.Cursor && p.in.Trouble == ""
-	if since := time.Since(p.beat.Checked); idle && since >= 0 && since < checkEvery {
+	if since := time.Since(p.beat.Checked); idle && since >= 0 && since < p.set.CheckEvery {
 		return nil, nil
 	}
 	// What was learned about one server must not be done to another; and a
@@ -222,17 +234,15 @@ func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error)
 	return out, p.weigh(ctx, c, out)
 }
 
-// wait is how long the feed may wait for changes: the rest of the hold, in whole
-// seconds. Nobody waits who has something to tell the workflow in any case.
+// wait is how long the feed may wait for changes: the rest of the hold, or PollWait
+// if that is more, in whole seconds. Nobody waits who has something to tell the
+// workflow in any case.
 func (p *poll) wait() time.Duration {
 	if p.in.Once || p.in.Trouble != "" {
 		return 0
 	}
-	return max(min(time.Until(p.end), maxWait).Truncate(time.Second), 0)
+	return max(min(max(time.Until(p.end), p.set.PollWait), maxWait).Truncate(time.Second), 0)
 }
-
-// checkEvery is how often servers are asked who they are while nothing changes.
-const checkEvery = time.Minute
 
 // weigh counts what the delete guard has to know.
 func (p *poll) weigh(ctx context.Context, c *Connection, out *PollResult) error {

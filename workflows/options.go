@@ -100,12 +100,15 @@ const hostTimeout = 2 * time.Minute
 // pollOptions are those of Poll: attempts for ever, because waiting for changes
 // consists of attempts, each of which names the time of the next one itself. On a
 // host's queue, each has to begin in time.
-func pollOptions(in, queue string) workflow.ActivityOptions {
+//
+// beat is how often it reports, as the last one said. Where there are many pairs
+// that is less often, and a dead worker's polls are given to another later.
+func pollOptions(in, queue string, beat time.Duration) workflow.ActivityOptions {
 	o := workflow.ActivityOptions{
 		Summary:             in,
 		TaskQueue:           queue,
 		StartToCloseTimeout: 30 * time.Minute, // a full listing of a large organization
-		HeartbeatTimeout:    heartbeatTimeout,
+		HeartbeatTimeout:    min(max(heartbeatTimeout, 3*beat), time.Minute),
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: time.Second, BackoffCoefficient: 1, // after a worker died
 		},

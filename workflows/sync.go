@@ -216,10 +216,13 @@ func (r *run) poll(ctx workflow.Context) (activities.PollResult, error) {
 		r.alarm(wctx, cancel, at)
 	}
 	var page activities.PollResult
-	pctx := workflow.WithActivityOptions(wctx, pollOptions(r.pollSummary(), r.state.queue()))
+	pctx := workflow.WithActivityOptions(wctx, pollOptions(r.pollSummary(), r.state.queue(), r.state.PollBeat))
 	err := workflow.ExecuteActivity(pctx, activities.NamePoll, in).Get(wctx, &page)
 	if wctx.Err() != nil {
 		return page, errInterrupted
+	}
+	if err == nil {
+		r.state.PollBeat = page.Beat
 	}
 	if err == nil && page.Trouble == nil && page.Reset == "" {
 		r.state.Queue = page.Queue

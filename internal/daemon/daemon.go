@@ -84,7 +84,7 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if !staging.Shared(o.Config.StagingURL) {
 		acts.HostQueue = workflows.HostQueue(o.Config.Name, store)
 	}
-	if err := d.work(o.Config.Name, acts); err != nil {
+	if err := d.work(o.Config.Name, acts, len(o.Config.Pairs)); err != nil {
 		return nil, err
 	}
 	if err := d.watch(ctx, o.Config); err != nil {
@@ -140,12 +140,9 @@ func port(p int) int {
 
 // work starts the workers: one for everything that any process can do, and one for
 // what only this one can, because the staged data is here.
-func (d *Daemon) work(name string, acts *activities.Activities) error {
-	opts := worker.Options{
-		// Heartbeats carry what Apply has done; stale ones cost repetitions.
-		MaxHeartbeatThrottleInterval: 4 * time.Second, DefaultHeartbeatThrottleInterval: 4 * time.Second,
-		WorkerStopTimeout: 5 * time.Second,
-	}
+func (d *Daemon) work(name string, acts *activities.Activities, pairs int) error {
+	opts := workerOptions(pairs)
+	worker.SetStickyWorkflowCacheSize(cached(pairs))
 	main := worker.New(d.client, workflows.TaskQueue(name), opts)
 	workflows.Register(main)
 	activities.Register(main, acts)
@@ -168,7 +165,7 @@ func (d *Daemon) work(name string, acts *activities.Activities) error {
 // settings are the activities' settings from the configuration.
 func settings(o Options) activities.Settings {
 	s := o.Settings
-	s.PollInterval, s.PollHold = o.Config.PollInterval, o.Config.PollHold
+	waits(&s, len(o.Config.Pairs), o.Config.PollInterval, o.Config.PollHold)
 	s.ReportDir = filepath.Join(o.Config.Dir, "reports")
 	return s
 }
