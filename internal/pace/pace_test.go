@@ -374,3 +374,32 @@ func TestSlowedSaysIt(t *testing.T) {
 		}
 	}
 }
+
+// Who gives up in the moment in which its turn comes passes the turn on.
+func TestTurnComesTooLate(t *testing.T) {
+	s := New(Limits{Parallel: 1}, Clock{})
+	held := begin(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan *Turn)
+	go func() {
+		turn, _ := s.Begin(ctx, false)
+		ended <- turn
+	}()
+	for s.Stats().Waiting != 1 {
+		runtime.Gosched()
+	}
+	s.mu.Lock()
+	cancel()      // it wakes, and waits for the lock
+	s.inFlight--  // as held's end would
+	s.admit()     // its turn
+	s.inFlight++  // held's again
+	s.mu.Unlock() // it finds both
+	if turn := <-ended; turn != nil { // it had not begun to wait, and took its turn
+		turn.End(Outcome{})
+	}
+	held.End(well)
+	if st := s.Stats(); st.InFlight != 0 || st.Waiting != 0 {
+		t.Errorf("%+v", st)
+	}
+	begin(t, s).End(well)
+}
