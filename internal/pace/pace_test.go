@@ -389,11 +389,11 @@ func TestTurnComesTooLate(t *testing.T) {
 		runtime.Gosched()
 	}
 	s.mu.Lock()
-	cancel()      // it wakes, and waits for the lock
-	s.inFlight--  // as held's end would
-	s.admit()     // its turn
-	s.inFlight++  // held's again
-	s.mu.Unlock() // it finds both
+	cancel()                          // it wakes, and waits for the lock
+	s.inFlight--                      // as held's end would
+	s.admit()                         // its turn
+	s.inFlight++                      // held's again
+	s.mu.Unlock()                     // it finds both
 	if turn := <-ended; turn != nil { // it had not begun to wait, and took its turn
 		turn.End(Outcome{})
 	}
