@@ -44,6 +44,9 @@ type Syncd struct {
 	OwnDisk      string
 	OwnDiskBytes int64
 
+	// Binary, if set before Start, is run instead of the one built from this module.
+	Binary string
+
 	temporal string // host:port of a Temporal that is not its own; "" = its own
 	process  *process
 }
@@ -110,7 +113,10 @@ func (d *Syncd) Start(t testing.TB) {
 	if text, err := os.ReadFile(d.Config); err == nil && !bytes.Contains(text, []byte("log_level")) {
 		args = append(args, "--log-level", "info") // whatever the default is
 	}
-	cmd := exec.Command(BuildBinary(t, "./worker"), args...)
+	if d.Binary == "" {
+		d.Binary = BuildBinary(t, "./worker")
+	}
+	cmd := exec.Command(d.Binary, args...)
 	cmd.Dir = d.Dir
 	cmd.Env = withoutPrefix(os.Environ(), "TEMPORAL_")
 	if d.OwnDisk != "" {
