@@ -23,10 +23,17 @@ func NewTemporal(t testing.TB, anybody Side) *Syncd {
 // reaches through a wire.
 func NewWorker(t testing.TB, server *Syncd, wire *Wire, primary, replica Side, settings string) *Syncd {
 	t.Helper()
+	d := PrepareWorker(t, server, wire, primary, replica, settings)
+	d.Start(t)
+	return d
+}
+
+// PrepareWorker is [NewWorker] without its start.
+func PrepareWorker(t testing.TB, server *Syncd, wire *Wire, primary, replica Side, settings string) *Syncd {
+	t.Helper()
 	d := PrepareSyncd(t)
 	d.Port, d.UIPort, d.temporal = server.Port, server.UIPort, loopback(wire.Port)
 	d.Configure(t, primary, replica, settings)
-	d.Start(t)
 	return d
 }
 
