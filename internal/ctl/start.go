@@ -14,17 +14,24 @@ func (a *App) startCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "sync-start",
 		Usage:     "start a pair, or let a stopped one go on",
-		ArgsUsage: "ORG",
+		ArgsUsage: "ORG | --all",
 		Description: `A pair that does not run is started: it compares everything once, writes what
 differs, and then follows the primary's changes. With bootstrap false in the
 configuration nothing is compared, and only what changes from then on is copied.
 A pair that was stopped goes on from its cursor. Repeating it is harmless.
 
    ` + program + ` sync-start acme
+   ` + program + ` sync-start --all
+
+With --all every pair of the configuration that does not run is started. Those that
+somebody stopped stay stopped, and are named.
 
 The exit code is 0 also if no ec-syncd runs: the pair begins as soon as one does,
 and a warning says so.`,
-		Action: a.onPair(startPair),
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: flagAll, DisableDefaultText: true, Usage: "start every pair of the configuration that does not run"},
+		},
+		Action: a.startAction,
 	}
 }
 
@@ -34,12 +41,8 @@ func startPair(ctx context.Context, k *call, p object.Pair) error {
 	if err != nil {
 		return err
 	}
-	err = k.temporal.SignalWithStart(ctx, Start{
-		Pair: p, Signal: workflows.SignalStart, At: k.app.Now(),
-		Options: workflows.Options{SearchAttributes: k.hasSearchAttributes(ctx), FromHead: !k.set.cfg.Bootstrap},
-	})
-	if err != nil {
-		return k.failed("start "+p.WorkflowID(), err)
+	if err := k.starter(ctx)(ctx, p); err != nil {
+		return err
 	}
 	if workers.known && !workers.alive {
 		why, hint := workers.trouble()
@@ -65,6 +68,18 @@ func startPair(ctx context.Context, k *call, p object.Pair) error {
 	return k.print.result(r)
 }
 
+// starter returns what starts a pair, or lets it go on.
+func (k *call) starter(ctx context.Context) func(context.Context, object.Pair) error {
+	o := workflows.Options{SearchAttributes: k.hasSearchAttributes(ctx), FromHead: !k.set.cfg.Bootstrap}
+	return func(ctx context.Context, p object.Pair) error {
+		err := k.temporal.SignalWithStart(ctx, Start{Pair: p, Signal: workflows.SignalStart, At: k.app.Now(), Options: o})
+		if err != nil {
+			return k.failed("start "+p.WorkflowID(), err)
+		}
+		return nil
+	}
+}
+
 // before finds out what sync-start will have done: "started", "resumed" or
 // "running".
 func (k *call) before(ctx context.Context, p object.Pair, workers worker) (string, error) {
@@ -83,14 +98,21 @@ func (k *call) before(ctx context.Context, p object.Pair, workers worker) (strin
 		return "resumed", nil
 	case err != nil:
 		return "", err
-	case k.set.file != "" && s.Pair.Source != p.Source:
-		return "", fail(ExitNotDone, program+" remove "+p.Destination+"\n"+program+" sync-start "+p.Destination,
-			"%s: the pair that writes %s reads %s, and %s says that it should read %s; it was left as it is",
-			k.command, p.Destination, s.Pair.Source, k.set.file, p.Source)
 	case s.Mode == workflows.ModeStopped:
-		return "resumed", nil
+		return "resumed", k.sameSource(p, s)
 	}
-	return "running", nil
+	return "running", k.sameSource(p, s)
+}
+
+// sameSource returns an error if the pair that runs reads another organization than
+// the configuration says.
+func (k *call) sameSource(p object.Pair, s *workflows.Status) error {
+	if k.set.file == "" || s.Pair.Source == p.Source {
+		return nil
+	}
+	return fail(ExitNotDone, program+" remove "+p.Destination+"\n"+program+" sync-start "+p.Destination,
+		"%s: the pair that writes %s reads %s, and %s says that it should read %s; it was left as it is",
+		k.command, p.Destination, s.Pair.Source, k.set.file, p.Source)
 }
 
 // hasSearchAttributes reports whether the namespace has all that a pair would
