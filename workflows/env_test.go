@@ -39,6 +39,8 @@ type world struct {
 	polls   []activities.PollInput
 	queues  []string // that polls were taken from
 
+	attributes []string // search attributes that the namespace has
+
 	logged bytes.Buffer // what the workflow and the SDK logged from INFO on
 
 	pageLimit int
@@ -72,7 +74,7 @@ func measuredWorld(t *testing.T, m *telemetry.Metrics) *world {
 	w.env = s.NewTestWorkflowEnvironment()
 	w.env.SetWorkerOptions(endless)
 	w.env.SetTestTimeout(10 * time.Second)
-	workflows.Register(w.env)
+	workflows.RegisterWith(w.env, func() []string { return w.attributes })
 	w.env.RegisterActivityWithOptions(w.poll, activity.RegisterOptions{Name: activities.NamePoll})
 	w.env.RegisterActivityWithOptions(w.fetch, activity.RegisterOptions{Name: activities.NameFetch})
 	w.env.RegisterActivityWithOptions(w.apply, activity.RegisterOptions{Name: activities.NameApply})

@@ -91,7 +91,7 @@ func next(ctx workflow.Context, news workflow.ReceiveChannel) (e activities.Even
 // tell tells the webhook, for a day. Later nobody wants to hear it any more.
 func tell(ctx workflow.Context, e activities.Event) {
 	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		Summary:                e.Event,
+		Summary:                "tell the webhook: " + e.Event,
 		StartToCloseTimeout:    15 * time.Second, // after which it is told again, if a worker died
 		ScheduleToCloseTimeout: 24 * time.Hour,
 		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: 2 * time.Second, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute},

@@ -46,8 +46,8 @@ type Options struct {
 	// with Once.
 	FromHead bool `json:"from_head,omitempty"`
 
-	// SearchAttributes says that the namespace has [SearchAttributes]. A
-	// workflow that set one which the namespace lacks would be stuck.
+	// SearchAttributes says that the namespace has the search attributes of a pair
+	// that was started before [versionAttributes]. A later one asks its worker.
 	SearchAttributes bool `json:"search_attributes,omitempty"`
 }
 
@@ -76,6 +76,7 @@ var (
 	attrOrganization = temporal.NewSearchAttributeKeyKeyword("ChefSyncOrganization")
 	attrReplica      = temporal.NewSearchAttributeKeyKeyword("ChefSyncReplica")
 	attrMode         = temporal.NewSearchAttributeKeyKeyword("ChefSyncMode")
+	attrLag          = temporal.NewSearchAttributeKeyInt64("ChefSyncLag")
 	attrUnsynced     = temporal.NewSearchAttributeKeyInt64("ChefSyncUnsynced")
 )
 
@@ -85,6 +86,7 @@ func SearchAttributes() map[string]enums.IndexedValueType {
 		attrOrganization.GetName(): enums.INDEXED_VALUE_TYPE_KEYWORD,
 		attrReplica.GetName():      enums.INDEXED_VALUE_TYPE_KEYWORD,
 		attrMode.GetName():         enums.INDEXED_VALUE_TYPE_KEYWORD,
+		attrLag.GetName():          enums.INDEXED_VALUE_TYPE_INT,
 		attrUnsynced.GetName():     enums.INDEXED_VALUE_TYPE_INT,
 	}
 }
@@ -147,8 +149,8 @@ func StaticSummary(p object.Pair) string {
 }
 
 // StartOptions are those to start a pair's workflow with. attributes says that
-// the namespace has [SearchAttributes]. A workflow of the pair that runs
-// already is left running.
+// the namespace has [SearchAttributes], so that the pair is found by them before
+// a worker takes it up. A workflow of the pair that runs already is left running.
 func StartOptions(p object.Pair, attributes bool) client.StartWorkflowOptions {
 	o := client.StartWorkflowOptions{
 		ID: p.WorkflowID(), TaskQueue: TaskQueue(p.Replica),

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -10,11 +11,12 @@ import (
 	"github.com/chef-sync/chef-sync/internal/replicate"
 )
 
-// shown is what the Web UI was last given; giving it again would cost history.
+// shown are the search attributes as last set; setting them again would cost history.
 type shown struct {
+	names    string // of those that the namespace has
 	mode     Mode
 	unsynced int
-	set      bool
+	lag      int64 // -1 = not known
 }
 
 // show tells the Web UI what the pair is doing: current details in Markdown
@@ -26,17 +28,7 @@ func (r *run) show(ctx workflow.Context) {
 	}
 	r.tellRecovery()
 	workflow.SetCurrentDetails(ctx, r.details())
-	now := shown{mode: r.state.Mode, unsynced: len(r.state.Unsynced), set: true}
-	if !r.opts.SearchAttributes || now == r.shown {
-		return
-	}
-	err := workflow.UpsertTypedSearchAttributes(ctx,
-		attrOrganization.ValueSet(r.in.Pair.Destination), attrReplica.ValueSet(r.in.Pair.Replica),
-		attrMode.ValueSet(string(now.mode)), attrUnsynced.ValueSet(int64(now.unsynced)))
-	if err != nil {
-		r.log.Warn("search attributes not set", "err", err)
-	}
-	r.shown = now
+	r.upsert(ctx)
 }
 
 // shownUnsynced is how many unsynced objects the details name.
@@ -55,15 +47,20 @@ func (r *run) details() string {
 	}
 	fmt.Fprintf(&b, "| | |\n|---|---|\n")
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "| %s | %s |\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(&b, "| %s | %s |\n", name, cell(fmt.Sprintf(format, args...)))
 	}
 	row("Mode", "%s since %s", st.Mode, stamp(st.Since))
+	row("Feed", "%s", cmp.Or(st.Feed, "not chosen yet"))
 	row("Cursor", "%s", st.Cursor)
+	row("Lag", "%s", lagText(st))
 	if st.Survey != nil {
 		row("Comparing", "%d of %d objects", st.Survey.Offset, st.Survey.Total)
 	}
 	row("Last sync", "%s", stamp(st.LastSync))
 	row("Next sync", "%s", r.nextSync(st))
+	if e := r.state.LastError; e != nil {
+		row("Last error", "%s: %s", stamp(e.At), e.Message)
+	}
 	row("Primary", "%s", st.Identities.Primary.URL)
 	row("Replica", "%s", st.Identities.Replica.URL)
 	c := st.Counters
@@ -82,6 +79,29 @@ func (r *run) details() string {
 	listLeft(&b, st.Left)
 	r.listUnsynced(&b)
 	return b.String()
+}
+
+// lagText says how far the replica is behind, as far as is known.
+func lagText(st Status) string {
+	switch {
+	case st.Behind < 0:
+		return "not known"
+	case st.Behind == 0:
+		return "0 changes, when it last looked"
+	default:
+		return fmt.Sprintf("%d changes after those of the last page", st.Behind)
+	}
+}
+
+// cellMost bounds the text of a cell, in bytes: details travel in an address.
+const cellMost = 500
+
+// cell makes a text fit a cell of a Markdown table.
+func cell(text string) string {
+	if len(text) > cellMost {
+		text = strings.ToValidUTF8(text[:cellMost], "") + " …"
+	}
+	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", `\|`)
 }
 
 func (r *run) nextSync(st Status) string {

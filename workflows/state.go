@@ -62,6 +62,9 @@ type State struct {
 	Trouble      *activities.Trouble `json:"trouble,omitempty"`
 	TroubleCount int                 `json:"trouble_count,omitempty"` // of applying, in a row
 
+	// LastError is the last Trouble, also when it has passed; nil if there was none.
+	LastError *LastError `json:"last_error,omitempty"`
+
 	// FromHead says that the pair began at the feed's head and compared nothing.
 	FromHead bool `json:"from_head,omitempty"`
 
@@ -100,6 +103,12 @@ type State struct {
 	Extras   int       `json:"extras,omitempty"`
 	Dropped  int       `json:"dropped,omitempty"` // deletes that were not made, since the last full comparison began
 	Counters Counters  `json:"counters"`
+}
+
+// LastError is what last kept a pair from going on.
+type LastError struct {
+	At      time.Time `json:"at"`
+	Message string    `json:"message"`
 }
 
 // mode derives what the pair is doing.

@@ -18,10 +18,18 @@ import (
 // It returns nil when it was removed, and an error only if it was cancelled:
 // whatever goes wrong on the servers is waited for and shown in status.
 func SyncWorkflow(ctx workflow.Context, in SyncInput) error {
+	return syncWorkflow(ctx, in, func() []string { return nil })
+}
+
+// syncWorkflow is SyncWorkflow with what its worker knows of the namespace; see
+// [RegisterWith].
+func syncWorkflow(ctx workflow.Context, in SyncInput, attributes func() []string) error {
 	r, err := newRun(ctx, in)
 	if err != nil {
 		return err
 	}
+	r.attributes = attributes
+	r.asks = workflow.GetVersion(ctx, versionAttributes, workflow.DefaultVersion, attributesAsked) >= attributesAsked
 	return r.run(ctx)
 }
 
@@ -44,6 +52,9 @@ type run struct {
 	forgetReason                       string
 
 	stopHandled, startHandled time.Time // see onStop
+
+	attributes func() []string // see [RegisterWith]
+	asks       bool            // for them; see [versionAttributes]
 
 	shown shown // what the Web UI was last given
 	told  told  // what the log was last told
@@ -166,6 +177,7 @@ func (r *run) turn(ctx workflow.Context) {
 		if r.state.TroubleCount == 0 {
 			r.state.Trouble = nil
 		}
+		r.state.Behind = page.Behind
 		r.show(ctx)
 		if r.state.CaughtUp = page.UpToDate; !page.UpToDate {
 			r.cycle(ctx, page)
@@ -275,7 +287,7 @@ func (r *run) trouble(t activities.Trouble) {
 	if r.state.Trouble == nil || r.state.Trouble.Key != t.Key {
 		r.log.Warn("pair waits", "why", t.Message, "hint", t.Hint)
 	}
-	r.state.Trouble = &t
+	r.state.Trouble, r.state.LastError = &t, &LastError{At: r.now(), Message: t.Message}
 }
 
 // sitOut waits after a trouble of applying: ever longer, or until an operator

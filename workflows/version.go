@@ -9,9 +9,15 @@ package workflows
 //	clock-put-back   1: what would wait for longer than anything is told to wait is
 //	                 due at once. Asked for only where that is so, which no history
 //	                 of a clock that runs on has.
+//	search-attributes
+//	                 1: the worker is asked which search attributes the namespace has,
+//	                 the lag is among them, and whoever starts a pair need not know.
 const (
 	versionClock = "clock-put-back"
 	clockRefloat = 1
+
+	versionAttributes = "search-attributes"
+	attributesAsked   = 1
 )
 
 // StateFormat numbers how [State] is written. It rises when an older release would

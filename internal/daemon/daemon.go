@@ -46,8 +46,9 @@ type Daemon struct {
 	uiURL   string
 	address string
 
-	namespace string
-	watching  watching
+	namespace  string
+	attributes *attributes
+	watching   watching
 }
 
 // Start starts everything, and returns when the workers poll. A crash of the
@@ -94,6 +95,7 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 	pctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d.stop = cancel
 	go d.purge(pctx)
+	go d.attributes.watch(pctx)
 	return d, nil
 }
 
@@ -127,6 +129,7 @@ func (d *Daemon) dial(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("connect to Temporal at %s (%s), namespace %s: %w", opts.HostPort, target.From, opts.Namespace, err)
 	}
+	d.attributes = newAttributes(ctx, d.client, d.namespace, d.log)
 	return nil
 }
 
@@ -144,7 +147,7 @@ func (d *Daemon) work(name string, acts *activities.Activities, pairs int) error
 	opts := workerOptions(pairs)
 	worker.SetStickyWorkflowCacheSize(cached(pairs))
 	main := worker.New(d.client, workflows.TaskQueue(name), opts)
-	workflows.Register(main)
+	workflows.RegisterWith(main, d.attributes.names)
 	activities.Register(main, acts)
 	d.workers = append(d.workers, main)
 	if acts.HostQueue != "" {

@@ -105,7 +105,7 @@ func (x *exam) setUpAttributes(ctx context.Context, t Temporal) []Finding {
 	have, err := t.SearchAttributes(ctx)
 	if err != nil {
 		return warning(createAttributes(x.Namespace, want)+"    # as somebody who may",
-			"the search attributes could not be looked at: pairs are started without them, and all else works: %v", err)
+			"the search attributes could not be looked at: pairs run without those that are missing, and all else works: %v", err)
 	}
 	var out []Finding
 	missing := map[string]enums.IndexedValueType{}
@@ -115,7 +115,7 @@ func (x *exam) setUpAttributes(ctx context.Context, t Temporal) []Finding {
 			missing[name] = want[name]
 		case got != want[name]:
 			out = append(out, warning("temporal operator search-attribute remove --namespace "+x.Namespace+" --name "+name,
-				"the search attribute %s is of type %s, and should be %s: pairs are started without any, and all else works", name, got, want[name])...)
+				"the search attribute %s is of type %s, and should be %s: pairs run without it, and all else works", name, got, want[name])...)
 		}
 	}
 	if len(missing) == 0 {
@@ -126,9 +126,9 @@ func (x *exam) setUpAttributes(ctx context.Context, t Temporal) []Finding {
 	}
 	if err := t.AddSearchAttributes(ctx, missing); err != nil {
 		return append(out, warning(createAttributes(x.Namespace, missing)+"    # as somebody who may",
-			"search attributes could not be added: pairs are started without them, and all else works: %v", err)...)
+			"search attributes could not be added: pairs run without them, and all else works: %v", err)...)
 	}
-	return append(out, fine("%s added to the namespace %s; a pair that ran before has them after: chef-sync-ctl remove ORG, sync-start ORG",
+	return append(out, fine("%s added to the namespace %s; pairs that run have them from their next change on, or after: chef-sync-ctl sync-now ORG",
 		count(len(missing), "search attribute"), x.Namespace)...)
 }
 

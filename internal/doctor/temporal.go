@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -98,18 +99,22 @@ func attributes(ctx context.Context, x *exam, _ subject) []Finding {
 	}
 	have, err := t.SearchAttributes(ctx)
 	if err != nil {
-		return skipped("the search attributes may not be read: pairs are started without them, and all works: %v", err)
+		return skipped("the search attributes may not be read: if ec-syncd may not either, pairs set none, and all else works: %v", err)
 	}
-	for name, want := range workflows.SearchAttributes() {
-		if have[name] == want {
-			continue
+	var missing []string
+	want := workflows.SearchAttributes()
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if have[name] != want[name] {
+			missing = append(missing, name)
 		}
+	}
+	if len(missing) > 0 {
 		fix := doSetup
 		if x.Embedded {
 			fix = "systemctl restart ec-syncd"
 		}
 		return warning(fix,
-			"search attributes are missing: pairs started without them cannot be searched for by organization; all else works")
+			"search attributes are missing: pairs cannot be listed by %s; all else works", strings.Join(missing, ", "))
 	}
 	return fine("the namespace has all search attributes")
 }
