@@ -143,10 +143,16 @@ func endedState(s enums.WorkflowExecutionStatus) string {
 func (f facts) unanswered(r *Row) {
 	r.State, r.Attention = stateNoAnswer, true
 	r.Reason, r.Hint = f.worker.trouble()
+	if f.execution.newer() {
+		r.Reason, r.Hint = f.execution.TaskFailure, program+" version\nec-syncd --version"
+	}
 	if p := f.execution.Poll; p.UpToDate() {
 		r.LastSync = moment(p.Beat.LastPoll)
 	}
 }
+
+// newer reports whether a worker refused a state that a newer chef-sync has written.
+func (e Execution) newer() bool { return strings.Contains(e.TaskFailure, workflows.NewerState) }
 
 // answered fills in a row from the pair's own words.
 func (f facts) answered(r *Row) {
@@ -218,8 +224,12 @@ func (f facts) polling(r *Row) {
 		}
 	}
 	switch {
+	case e.newer(): // is the reason
 	case e.TaskAttempt > 1:
 		r.Problem = fmt.Sprintf("the worker has failed to run the workflow %d times", e.TaskAttempt-1)
+		if e.TaskFailure != "" {
+			r.Problem += ": " + e.TaskFailure
+		}
 	case e.Poll != nil && e.Poll.Beat.Fails > 0:
 		r.Problem = "poll failed " + times(e.Poll.Beat.Fails)
 		if !strings.Contains(r.Reason, e.Poll.Beat.Problem) {

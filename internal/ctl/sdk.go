@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
@@ -76,7 +77,29 @@ func (s *sdk) Describe(ctx context.Context, workflowID string) (Execution, error
 	if err != nil {
 		return Execution{}, notRunning(err)
 	}
-	return execution(got), nil
+	e := execution(got)
+	if e.TaskAttempt > 1 {
+		e.TaskFailure, err = s.taskFailure(ctx, got.GetWorkflowExecutionInfo().GetExecution())
+	}
+	return e, err
+}
+
+// taskFailure is what a worker last failed to run a workflow's code with, as the end
+// of the history has it: Temporal records the first of several failures.
+func (s *sdk) taskFailure(ctx context.Context, of *common.WorkflowExecution) (string, error) {
+	got, err := s.client.WorkflowService().GetWorkflowExecutionHistoryReverse(ctx, &workflowservice.GetWorkflowExecutionHistoryReverseRequest{
+		Namespace: s.namespace, Execution: of, MaximumPageSize: 10,
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, e := range got.GetHistory().GetEvents() {
+		if e.GetEventType() == enums.EVENT_TYPE_WORKFLOW_TASK_FAILED {
+			text, _, _ := strings.Cut(e.GetWorkflowTaskFailedEventAttributes().GetFailure().GetMessage(), "\n")
+			return text, nil
+		}
+	}
+	return "", nil
 }
 
 func (s *sdk) Query(ctx context.Context, workflowID, query string, into any) error {

@@ -111,8 +111,10 @@ type Execution struct {
 	// side.
 	Slowed []activities.Slow
 
-	// TaskAttempt is above 1 while workers fail to run the workflow's code.
+	// TaskAttempt is above 1 while workers fail to run the workflow's code, and
+	// TaskFailure is what the first of them failed with.
 	TaskAttempt int
+	TaskFailure string
 }
 
 // Running reports whether the workflow has not ended.
