@@ -70,6 +70,10 @@ bench: ## measure against a bare loop that makes the same calls
 	go test ./tests/bench -run '^$$' -bench . -benchtime 1x -timeout 60m
 	go test ./internal/feedserver/changelog -run '^$$' -bench . -timeout 30m
 
+.PHONY: bench-scale
+bench-scale: ## measure 500 and 2,000 pairs in one ec-syncd, some 15 minutes
+	go test ./tests/bench -run '^$$' -bench Scale -benchtime 1x -timeout 60m
+
 .PHONY: docs
 docs: ## write what the documentation has from the code: docs/settings.md
 	go generate ./internal/config

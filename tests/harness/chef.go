@@ -1,11 +1,15 @@
 package harness
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
 	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,6 +58,28 @@ func Chef(t testing.TB, o chefserver.Options) *ChefServer {
 	s.URL = s.http.URL
 	s.Client = NewClient(t, s.URL, Organization, SyncUser, s.KeyFile)
 	return s
+}
+
+// Organizations gives the server n further organizations and returns their names. It
+// is quick if the server was started with [OneKey].
+func (s *ChefServer) Organizations(t testing.TB, n int) []string {
+	t.Helper()
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("org-%05d", i)
+		if _, err := s.CreateOrganization(names[i], names[i]); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.AddMember(names[i], SyncUser, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return names
+}
+
+// OneKey is a GenerateKey for servers with many organizations: it makes one key.
+func OneKey() func() (*rsa.PrivateKey, error) {
+	return sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 }
 
 // NewClient returns a client that gives up on errors after milliseconds.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -38,6 +39,10 @@ type Syncd struct {
 	Dir    string
 	Port   int // of Temporal
 	UIPort int // of the Web UI
+
+	// Organizations are those of its pairs, [Organization] alone unless set before
+	// Configure.
+	Organizations []string
 
 	// OwnDisk, if set before Start, is a directory on which the process sees an empty
 	// file system of its own, of OwnDiskBytes. What is there is gone when it ends.
@@ -69,7 +74,7 @@ func PrepareSyncd(t testing.TB) *Syncd {
 	if err != nil {
 		t.Fatalf("harness: %v", err)
 	}
-	d := &Syncd{Dir: dir, Config: filepath.Join(dir, "chef-sync.rb"), Port: FreePort(t), UIPort: FreePort(t)}
+	d := &Syncd{Dir: dir, Config: filepath.Join(dir, "chef-sync.rb"), Port: FreePort(t), UIPort: FreePort(t), Organizations: []string{Organization}}
 	t.Cleanup(func() { d.cleanup(t) })
 	return d
 }
@@ -86,14 +91,14 @@ master_user '%s'
 master_key  '%s'
 replica_user '%s'
 replica_key  '%s'
-organizations [ { :source => '%s', :destination => '%s' } ]
+organizations [ %s ]
 ec_sync_client['dir']           = '%s'
 ec_sync_client['log_directory'] = '%s'
 temporal['port']    = %d
 temporal['ui_port'] = %d
 %s
 `, primary.URL, replica.URL, primary.Organizations, replica.Organizations, primary.User, primary.KeyFile,
-		replica.User, replica.KeyFile, Organization, Organization,
+		replica.User, replica.KeyFile, d.pairs(),
 		filepath.Join(d.Dir, "data"), filepath.Join(d.Dir, "log"), d.Port, d.UIPort, settings)
 	if d.temporal != "" {
 		text += fmt.Sprintf("temporal['address'] = '%s'\n", d.temporal)
@@ -101,6 +106,15 @@ temporal['ui_port'] = %d
 	if err := os.WriteFile(d.Config, []byte(text), 0o600); err != nil {
 		t.Fatalf("harness: %v", err)
 	}
+}
+
+// pairs are the entries of organizations.
+func (d *Syncd) pairs() string {
+	entries := make([]string, len(d.Organizations))
+	for i, org := range d.Organizations {
+		entries[i] = fmt.Sprintf("{ :source => '%s', :destination => '%s' }", org, org)
+	}
+	return strings.Join(entries, ",\n  ")
 }
 
 // UIURL is the root of the Web UI.
