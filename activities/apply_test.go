@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -206,6 +209,10 @@ func TestAsTemporal(t *testing.T) {
 	wantError(t, asTemporalLater(replicate.ErrDenied), TypePair, false)
 	if got := TroubleOf(errors.New("plain")); got != (Trouble{Key: "activity", Message: "plain"}) {
 		t.Errorf("trouble of a plain error: %+v", got)
+	}
+	full := fmt.Errorf("stage batch: %w", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC})
+	if got := TroubleOf(asTemporal(full)); !strings.Contains(got.Hint, "make room") || !strings.Contains(got.Message, "no space left") {
+		t.Errorf("trouble of a full disk: %+v", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"syscall"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -128,7 +129,15 @@ func troubleOf(err error) Trouble {
 	case errors.Is(err, chef.ErrNotChef):
 		key += "/not-chef"
 	}
-	return Trouble{Key: key, Message: err.Error(), Hint: chef.Hint(err)}
+	return Trouble{Key: key, Message: err.Error(), Hint: hintOf(err)}
+}
+
+// hintOf is what may help against an error of a server or of this host's disk.
+func hintOf(err error) string {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return "make room for the staging directory of this ec-syncd: staging, or else ec_sync_client['dir'], in chef-sync.rb; df -h shows which disk is full"
+	}
+	return chef.Hint(err)
 }
 
 // Backoff bounds the waiting between attempts at something that fails.

@@ -175,6 +175,7 @@ func TestClassifyNetwork(t *testing.T) {
 		w.Header().Set("Content-Length", "100")
 		_, _ = w.Write([]byte("{}"))
 	}, noRetries)
+	hungUp := testClient(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, noRetries)
 	for name, tt := range map[string]struct {
 		client *Client
 		hint   string
@@ -182,7 +183,8 @@ func TestClassifyNetwork(t *testing.T) {
 		"refused":   {clientOf(t, "http://"+closed, noRetries), "nothing listens"},
 		"DNS":       {clientOf(t, "http://no-such-host.invalid", noRetries), `"no-such-host.invalid" cannot be resolved`},
 		"not HTTP":  {garbage, "something else than a web server"},
-		"cut short": {short, ""},
+		"cut short": {short, "broke the connection off"},
+		"hung up":   {hungUp, "broke the connection off"},
 	} {
 		_, err := tt.client.ListRoles(t.Context())
 		if Classify(err) != ClassRetry || !strings.Contains(Hint(err), tt.hint) {

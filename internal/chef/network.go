@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"syscall"
@@ -55,6 +56,8 @@ func networkHint(err error) string {
 		return fmt.Sprintf("the host name %q cannot be resolved: check the server URL and DNS", dns.Name)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there: check host, port, and that the server runs"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "the server, or a proxy before it, broke the connection off: check that it runs, and its log"
 	case strings.Contains(err.Error(), "malformed"):
 		return "check the server URL: something else than a web server listens there"
 	}
