@@ -180,6 +180,10 @@ type Temporal struct {
 	// a profile.
 	APIKeyFile string
 
+	// Deployment is the Worker Deployment that ec-syncd belongs to with its version;
+	// "" is none.
+	Deployment string
+
 	Port   int // of the embedded server on loopback; 0: any free port
 	UIPort int // of its Web UI; 0: any free port
 }

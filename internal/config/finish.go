@@ -164,6 +164,10 @@ func (r *reader) temporal() {
 		name := "temporal['tls']['insecure']"
 		r.notice(r.lines[name].line, name, "The certificate of Temporal is not verified: whoever sits in between can steer every pair.")
 	}
+	if t.Embedded() && t.Deployment != "" {
+		name := "temporal['deployment']"
+		r.notice(r.lines[name].line, name, "With the server inside ec-syncd nothing runs after an upgrade until its version is made the current one.")
+	}
 	if t.Embedded() && (t.TLS != TemporalTLS{} || t.APIKeyFile != "") {
 		line := 0
 		for name, pos := range r.lines {

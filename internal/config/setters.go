@@ -64,6 +64,20 @@ func label(to func(*reader) *string) setter {
 	}
 }
 
+// deployment reads the name of a Worker Deployment, or "". Temporal writes its
+// versions as NAME:BUILD, and of old as NAME.BUILD.
+func deployment(r *reader, name string, v node) {
+	s, ok := v.val.(string)
+	switch {
+	case !ok:
+		r.wrong(name, v, "a string in quotes")
+	case strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || strings.ContainsRune(":./\x7f", c) }):
+		r.fail(v.pos, name+" cannot be "+quote(s), "write a word without spaces, slashes, colons and dots, as in 'chef-sync'")
+	default:
+		r.cfg.Temporal.Deployment = s
+	}
+}
+
 // file reads the name of a file or directory, relative to the configuration.
 func file(to func(*reader) *string) setter {
 	return func(r *reader, name string, v node) {

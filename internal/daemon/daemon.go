@@ -85,9 +85,10 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if !staging.Shared(o.Config.StagingURL) {
 		acts.HostQueue = workflows.HostQueue(o.Config.Name, store)
 	}
-	if err := d.work(o.Config.Name, acts, len(o.Config.Pairs)); err != nil {
+	if err := d.work(o.Config, acts); err != nil {
 		return nil, err
 	}
+	d.deployed(ctx, o.Config.Temporal.Deployment)
 	if err := d.watch(ctx, o.Config); err != nil {
 		return nil, err
 	}
@@ -142,16 +143,19 @@ func port(p int) int {
 }
 
 // work starts the workers: one for everything that any process can do, and one for
-// what only this one can, because the staged data is here.
-func (d *Daemon) work(name string, acts *activities.Activities, pairs int) error {
+// what only this one can, because the staged data is here. The latter is part of no
+// deployment: what is staged has to be applied here, whatever the current version is.
+func (d *Daemon) work(cfg *config.Config, acts *activities.Activities) error {
+	name, pairs := cfg.Name, len(cfg.Pairs)
 	opts := workerOptions(pairs)
+	opts.DeploymentOptions = deploymentOptions(cfg.Temporal.Deployment)
 	worker.SetStickyWorkflowCacheSize(cached(pairs))
 	main := worker.New(d.client, workflows.TaskQueue(name), opts)
 	workflows.RegisterWith(main, d.attributes.names)
 	activities.Register(main, acts)
 	d.workers = append(d.workers, main)
 	if acts.HostQueue != "" {
-		opts.DisableWorkflowWorker = true
+		opts.DisableWorkflowWorker, opts.DeploymentOptions = true, worker.DeploymentOptions{}
 		host := worker.New(d.client, acts.HostQueue, opts)
 		activities.Register(host, acts)
 		d.workers = append(d.workers, host)

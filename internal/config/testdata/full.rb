@@ -33,6 +33,7 @@ staging 'file:///srv/staging'
 log_level :debug
 temporal['address'] = 'temporal.example.com:7233'
 temporal['namespace'] = 'chef'
+temporal['deployment'] = 'eu'
 temporal { 'profile' => 'prod', :port => 0, 'ui_port': 0,
            'tls' => { 'ca_file' => 'temporal-ca.pem', 'client_cert' => 'me.pem', 'client_key' => 'me.key' } }
 temporal['tls']['server_name'] = 'temporal'
