@@ -39,6 +39,8 @@ type Connector struct {
 	uploads replicate.Uploads
 	paces   paces
 
+	downloads replicate.Downloads
+
 	mu    sync.Mutex
 	sides map[string]*side
 	pairs map[object.Pair]*pair
@@ -96,7 +98,7 @@ func (c *Connector) connection(p object.Pair, primary, replica *chef.Client) *ac
 	set := c.cfg.Settings(p)
 	engine := &replicate.Engine{
 		Primary: primary, Replica: replica, Staging: c.staging,
-		Wanted: set.Scope, Recreate: set.Thaw, Parallel: c.cfg.Parallel, Uploads: &c.uploads,
+		Wanted: set.Scope, Recreate: set.Thaw, Parallel: c.cfg.Parallel, Uploads: &c.uploads, Downloads: &c.downloads,
 	}
 	if c.Meter != nil {
 		engine.Meter = pairMeter{c.Meter, p.Destination}

@@ -42,6 +42,10 @@ type Engine struct {
 	// replica server; required.
 	Uploads *Uploads
 
+	// Downloads has a file that several organizations need at the same time brought
+	// into Staging once, for all engines that share it; nil = each brings its own.
+	Downloads *Downloads
+
 	// Now is the clock by which upload URLs expire; nil = time.Now.
 	Now func() time.Time
 

@@ -155,6 +155,11 @@ const fetchTries = 3
 // stageFile downloads one file unless it is staged; fresh is false if it was.
 // Its URL expires: then the manifest is read again for another.
 func (e *Engine) stageFile(ctx context.Context, w want) (n int64, fresh bool, err error) {
+	end, err := e.Downloads.begin(ctx, w.sum)
+	if err != nil {
+		return 0, false, err
+	}
+	defer end()
 	if n, ok, err := e.Staging.HasFile(ctx, w.sum); err != nil || ok {
 		return n, false, err
 	}

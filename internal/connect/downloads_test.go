@@ -1,0 +1,87 @@
+package connect_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/chef-sync/chef-sync/internal/chefserver"
+	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/replicate"
+	"github.com/chef-sync/chef-sync/tests/harness"
+)
+
+// TestFilesAreDownloadedOnce has one organization copied to ten at the same time:
+// each file comes from the primary once, and all have it.
+func TestFilesAreDownloadedOnce(t *testing.T) {
+	const replicas, files = 10, 12
+	s := newSetup(t, "")
+	content := map[string]string{"metadata.json": `{"name":"nginx","version":"1.0.0"}`}
+	for i := range files - 1 {
+		content[fmt.Sprintf("files/default/f%d", i)] = strings.Repeat(fmt.Sprint(i), 1000)
+	}
+	harness.Write(t, s.primary.Client).Cookbook("nginx", "1.0.0", true, content)
+	var pairs []object.Pair
+	var entries []string
+	for i := range replicas {
+		p := object.Pair{Replica: "sync", Source: "acme", Destination: fmt.Sprintf("acme-%d", i)}
+		if _, err := s.replica.CreateOrganization(p.Destination, p.Destination); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.replica.AddMember(p.Destination, harness.FastUser, true); err != nil {
+			t.Fatal(err)
+		}
+		pairs = append(pairs, p)
+		entries = append(entries, fmt.Sprintf("{ :source => 'acme', :destination => '%s' }", p.Destination))
+	}
+	s.load(fmt.Sprintf("master '%s'\nreplica '%s'\norganizations [%s]\nec_sync_client['sync_user'] = '%s'\nec_sync_client['sync_key'] = '%s'\n",
+		s.primary.URL, s.replica.URL, strings.Join(entries, ", "), harness.FastUser, s.key))
+	// Slow enough for all to meet.
+	s.primary.Faults().Add(chefserver.Fault{Method: "GET", Path: regexp.MustCompile("^/bookshelf/"), Effect: chefserver.Delay(30 * time.Millisecond)})
+	s.primary.ResetStats()
+
+	var g errgroup.Group
+	for _, p := range pairs {
+		g.Go(func() error { return s.copyCookbook(p, "/cookbooks/nginx/1.0.0") })
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	got := s.primary.Stats().Downloads
+	if len(got) != files {
+		t.Errorf("%d distinct files were downloaded, want %d", len(got), files)
+	}
+	for sum, n := range got {
+		if n != 1 {
+			t.Errorf("%s was downloaded %d times", sum, n)
+		}
+	}
+	for _, p := range pairs {
+		if _, err := s.replica.Client.WithOrganization(p.Destination).GetCookbook(t.Context(), "nginx", "1.0.0"); err != nil {
+			t.Errorf("%s: %v", p.Destination, err)
+		}
+	}
+}
+
+// copyCookbook fetches and applies one object of a pair.
+func (s *setup) copyCookbook(p object.Pair, path string) error {
+	ctx := s.t.Context()
+	c, err := s.conn.Connect(ctx, p)
+	if err != nil {
+		return err
+	}
+	none := func(object.Ref) {}
+	got, err := c.Engine.Fetch(ctx, []object.Change{{Action: object.ActionUpdate, Ref: object.MustRef(path)}}, none)
+	if err != nil {
+		return err
+	}
+	applied, err := c.Engine.Apply(ctx, got.Batch, replicate.ApplyOptions{}, none)
+	if err == nil && len(got.Failed)+len(applied.Failed) > 0 {
+		err = fmt.Errorf("%s: %v %v", p, got.Failed, applied.Failed)
+	}
+	return err
+}
