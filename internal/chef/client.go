@@ -77,7 +77,7 @@ func New(o Options) (*Client, error) {
 		now:       time.Now,
 		pause:     pause,
 	}
-	s.transport = newTransport(o.Parallel)
+	s.transport = newTransport(o.Parallel + pace.MaxHeld)
 	s.transport.TLSClientConfig = tlsConfig
 	s.files = newTransport(o.Parallel)
 	s.files.TLSClientConfig = tlsConfig.Clone()
@@ -94,7 +94,8 @@ func firstSignVersion(asked string) string {
 	return asked
 }
 
-// newTransport keeps as many idle connections as requests can be in flight; a
+// newTransport keeps as many idle connections as requests can be in flight, among
+// them those that a server holds and that take no place among the others; a
 // TLS handshake costs the server more than most requests. Its nginx closes idle
 // ones after 65 s.
 func newTransport(parallel int) *http.Transport {

@@ -63,7 +63,8 @@ type UpdatedSinceOptions struct {
 	// Wait is how long the server may hold the request until there is a change,
 	// in whole seconds; 0 means not at all. Only our own feed obeys it. The time
 	// comes on top of [Options.Timeout], and a request that waits takes none of
-	// the [Options.Parallel] slots.
+	// the [Options.Parallel] slots. A server that holds [pace.MaxHeld] requests of
+	// this process is not asked to hold another.
 	Wait time.Duration
 
 	// Fresh asks for an answer with all changes that were made before the request.
@@ -85,8 +86,11 @@ func (c *Client) UpdatedSince(ctx context.Context, seq int64, o UpdatedSinceOpti
 		r.query.Set("limit", strconv.Itoa(o.Limit))
 	}
 	if seconds := int(o.Wait / time.Second); seconds > 0 {
-		r.query.Set("wait", strconv.Itoa(seconds))
-		r.wait = o.Wait
+		if end, ok := c.pace.Hold(); ok {
+			defer end()
+			r.query.Set("wait", strconv.Itoa(seconds))
+			r.wait = o.Wait
+		}
 	}
 	if o.Fresh {
 		r.query.Set("fresh", "1")

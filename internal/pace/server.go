@@ -63,6 +63,7 @@ type Server struct {
 
 	mu         sync.Mutex
 	inFlight   int       // turns that take a slot
+	held       int       // requests that the server may hold
 	queue      list.List // of chan struct{}, closed when its turn has come
 	window     window
 	alone      time.Time // until when the server is left alone
