@@ -19,7 +19,11 @@ import (
 
 // each runs a test on every kind of store.
 func each(t *testing.T, test func(*testing.T, *Store)) {
-	for _, scheme := range []string{"mem", "file", "s3"} {
+	schemes := []string{"mem", "file", "s3"}
+	if *s3URL != "" {
+		schemes = append(schemes, "given")
+	}
+	for _, scheme := range schemes {
 		t.Run(scheme, func(t *testing.T) {
 			url := "mem://"
 			switch scheme {
@@ -27,6 +31,8 @@ func each(t *testing.T, test func(*testing.T, *Store)) {
 				url = "file://" + t.TempDir() + "/staging"
 			case "s3":
 				url = s3Server(t)
+			case "given":
+				url = s3Given()
 			}
 			s, err := Open(t.Context(), url)
 			if err != nil {
