@@ -9,22 +9,23 @@ import (
 	"github.com/chef-sync/chef-sync/workflows"
 )
 
-// judge returns what somebody should hear of a pair; nothing of one that is well,
-// that was stopped, or that does not run.
+// judge returns what somebody should hear of a pair, and whether what was told
+// before is over.
 //
-//	mode                     event
-//	halted                   halted
-//	resting (maintenance)    -
-//	waiting                  trouble, and stale when it lasts
-//	following, comparing     stale if there was no success for long
-//	stopped                  -
+//	mode                     event                                           over
+//	halted                   halted                                          -
+//	resting (maintenance)    -                                               -
+//	waiting                  trouble, and stale when it lasts                -
+//	following, comparing     stale if there was no success for long          if there was one
+//	stopped, not running     -                                               yes
 //
 // An event's ID comes from what the pair itself says, so that everybody who looks
 // finds the same one. Nobody calls a pair stale who has not watched it for as long
-// as that takes: after an outage of all ec-syncd each pair would be.
-func judge(p object.Pair, l look, watching time.Time, staleAfter time.Duration) []activities.Event {
+// as that takes: after an outage of all ec-syncd each pair would be. Nor does such a
+// one call it well.
+func judge(p object.Pair, l look, watching time.Time, staleAfter time.Duration) (events []activities.Event, over bool) {
 	if !l.running {
-		return nil
+		return nil, true
 	}
 	var out []activities.Event
 	add := func(kind string, since time.Time) {
@@ -34,21 +35,24 @@ func judge(p object.Pair, l look, watching time.Time, staleAfter time.Duration) 
 	}
 	switch l.status.Mode {
 	case workflows.ModeStopped:
-		return nil
+		return nil, true
 	case workflows.ModeHalted:
 		add(activities.EventHalted, l.status.Since)
-		return out
+		return out, false
 	}
 	if l.resting(staleAfter) {
-		return nil
+		return nil, false
 	}
+	s := l.success()
+	over = l.at.Sub(s) < staleAfter
 	if l.status.Mode == workflows.ModeWaiting {
 		add(activities.EventTrouble, l.status.Since)
+		over = false
 	}
-	if s := l.success(); l.at.Sub(latest(s, watching)) >= staleAfter {
+	if l.at.Sub(latest(s, watching)) >= staleAfter {
 		add(activities.EventStale, s)
 	}
-	return out
+	return out, over
 }
 
 // recovered is the event that ends an incident.

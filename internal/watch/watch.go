@@ -182,16 +182,13 @@ func (w *Watcher) show() {
 // tell tells the pair's incident what it does not know yet.
 func (w *Watcher) tell(ctx context.Context, p object.Pair, isOpen bool) {
 	s := w.seen[p]
-	events := judge(p, s.look, w.since, w.o.StaleAfter)
-	if len(events) == 0 {
-		if isOpen || len(s.told) > 0 {
-			if err := w.temporal.over(ctx, p, recovered(p, s.look)); err != nil {
-				w.o.Log.WarnContext(ctx, "recovery not told", "org", p.Destination, "err", err)
-				return
-			}
-			clear(s.told)
+	events, over := judge(p, s.look, w.since, w.o.StaleAfter)
+	if over && (isOpen || len(s.told) > 0) {
+		if err := w.temporal.over(ctx, p, recovered(p, s.look)); err != nil {
+			w.o.Log.WarnContext(ctx, "recovery not told", "org", p.Destination, "err", err)
+			return
 		}
-		return
+		clear(s.told)
 	}
 	for _, e := range events {
 		if s.told[e.ID] {

@@ -159,9 +159,6 @@ func TestStale(t *testing.T) {
 	w.see(t, w.following(0), "recovered")
 }
 
-// TestNoStormAfterARestart: an ec-syncd that begins to watch tells of what it finds
-// with the IDs of before, so that the incident knows them, ends what is over, and
-// calls nothing stale because nobody was there.
 // TestMaintenance: a pair that rests needs nobody, nor does one that has just
 // woken.
 func TestMaintenance(t *testing.T) {
@@ -190,14 +187,17 @@ func TestMaintenance(t *testing.T) {
 	w.see(t, halted, "halted")
 }
 
+// TestNoStormAfterARestart: an ec-syncd that begins to watch tells of what it finds
+// with the IDs of before, so that the incident knows them, ends what is over, and
+// calls nothing stale because nobody was there.
 func TestNoStormAfterARestart(t *testing.T) {
 	w := newWorld(1)
 	halted := w.in(workflows.ModeHalted)
 	w.see(t, halted, "halted")
-	id := judge(acme, halted, w.since, time.Hour)[0].ID
+	id := firstID(w, halted)
 	w.restart(w.o.Pairs)
 	halted.at = w.clock.Add(time.Hour)
-	if again := judge(acme, halted, w.since, time.Hour)[0].ID; again != id || !strings.Contains(id, "sync/acme/halted/") {
+	if again := firstID(w, halted); again != id || !strings.Contains(id, "sync/acme/halted/") {
 		t.Errorf("ID %s is now %s", id, again)
 	}
 	w.see(t, w.following(0), "recovered")
@@ -205,6 +205,39 @@ func TestNoStormAfterARestart(t *testing.T) {
 	w.clock = w.clock.Add(10 * time.Hour)
 	w.restart(w.o.Pairs)
 	w.see(t, w.following(9*time.Hour))
+}
+
+// TestARestartRecoversNobody: who has just begun to watch does not know that a pair is
+// stale, and must not say that it is well.
+func TestARestartRecoversNobody(t *testing.T) {
+	w := newWorld(1)
+	l := w.following(0)
+	w.see(t, l)
+	w.clock = w.clock.Add(20 * time.Minute)
+	w.see(t, l, "stale")
+	w.restart(w.o.Pairs)
+	w.see(t, l)
+	w.clock = w.clock.Add(20 * time.Minute)
+	w.see(t, l, "stale") // with the ID of before: the incident knows it
+	w.see(t, w.following(0), "recovered")
+}
+
+// TestMaintenanceRecoversNobody: what was wrong when a window opened is not over.
+func TestMaintenanceRecoversNobody(t *testing.T) {
+	w := newWorld(1)
+	waits := w.in(workflows.ModeWaiting)
+	waits.status.Trouble = "retry"
+	w.see(t, waits, "trouble")
+	rests := waits
+	rests.polling, rests.beat.Maintenance = true, w.clock.Add(time.Minute)
+	w.see(t, rests)
+	w.see(t, waits)
+	w.see(t, w.following(0), "recovered")
+}
+
+func firstID(w *world, l look) string {
+	events, _ := judge(acme, l, w.since, time.Hour)
+	return events[0].ID
 }
 
 func TestTemporalIsDown(t *testing.T) {
