@@ -23,14 +23,24 @@ type look struct {
 
 // success is when the pair last copied a page or found nothing new, or when its
 // mode began, if that is later: a pair that waits was well until it began to, and
-// one that was started just now has not failed yet.
+// one that was started just now has not failed yet. Times to come, from before a
+// clock was put back, are no news of success.
 func (l look) success() time.Time {
-	s := latest(l.status.LastSync, l.status.Since)
+	times := []time.Time{l.status.LastSync, l.status.Since}
 	if l.status.Mode == workflows.ModeFollowing {
-		s = latest(s, l.beat.LastPoll)
+		times = append(times, l.beat.LastPoll)
+	}
+	var s time.Time
+	for _, t := range times {
+		if !t.After(l.at.Add(skew)) {
+			s = latest(s, t)
+		}
 	}
 	return s
 }
+
+// skew is how far the clocks of hosts may be apart.
+const skew = time.Minute
 
 // resting reports whether the pair is in a window of maintenance, or was within the
 // last while and has not succeeded in anything since.

@@ -149,6 +149,18 @@ func TestEachEventIsToldOnce(t *testing.T) {
 	w.see(t, look{}, "recovered") // removed
 }
 
+// What a pair did while the clock was a day ahead does not keep it from being stale
+// when the clock is right again.
+func TestStaleAfterAClockWasPutBack(t *testing.T) {
+	w := newWorld(1)
+	w.see(t, w.following(0))
+	l := w.in(workflows.ModeWaiting)
+	l.status.Since, l.status.LastSync = noon.Add(24*time.Hour), noon.Add(24*time.Hour)
+	w.see(t, l, "trouble")
+	w.clock = w.clock.Add(20 * time.Minute)
+	w.see(t, l, "stale")
+}
+
 func TestStale(t *testing.T) {
 	w := newWorld(1)
 	l := w.following(0)
