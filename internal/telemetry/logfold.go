@@ -165,7 +165,7 @@ func (f *folds) sweepEvery(d time.Duration) (stop func()) {
 // first at once, and at the end of each interval the last of those that came
 // meanwhile, with the attribute repeated. The intervals are a minute, and twice as
 // long each time, up to a quarter of an hour. Two are equal if message and attributes
-// are, but for numbers and times in them. When there are no more, that is said once:
+// are, but for numbers and times in them that are no part of a name. When there are no more, that is said once:
 // by whoever knows, with [AttrRecovered], or else after an interval without any.
 //
 // It also names the organization of records that hold only a workflow's ID.
@@ -256,8 +256,17 @@ func organization(a slog.Attr, org string, named bool) (string, bool) {
 	return org, named
 }
 
-// fleeting is what differs between repetitions: numbers, and names that are drawn.
-var fleeting = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}|\d+`)
+// fleeting is what differs between repetitions: names that are drawn, and numbers,
+// times and addresses that stand for themselves. What a name or a path holds of
+// digits is part of it: web1 is not web2.
+var (
+	fleeting = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}|\d{9,}|\?\S*`)
+	word     = regexp.MustCompile(`[^\s"',;=()]+`)
+	digits   = regexp.MustCompile(`\d+`)
+)
+
+// names are the attributes that say what a record is about.
+var names = []string{AttrOrg, AttrSource, "ref", "queue"}
 
 // stable is an attribute without what differs between repetitions.
 func stable(a slog.Attr) string {
@@ -266,7 +275,19 @@ func stable(a slog.Attr) string {
 	case slog.KindDuration, slog.KindTime, slog.KindInt64, slog.KindUint64, slog.KindFloat64:
 		return a.Key + "\x00"
 	}
-	return a.Key + "=" + fleeting.ReplaceAllString(v.String(), "#") + "\x00"
+	if slices.Contains(names, a.Key) {
+		return a.Key + "=" + v.String() + "\x00"
+	}
+	return a.Key + "=" + word.ReplaceAllStringFunc(fleeting.ReplaceAllString(v.String(), "#"), lasting) + "\x00"
+}
+
+// lasting is a word without its numbers, unless it is a name or a path.
+func lasting(word string) string {
+	first := strings.TrimLeft(word, "[{<")
+	if first != "" && (first[0] >= 'a' && first[0] <= 'z' || first[0] >= 'A' && first[0] <= 'Z' || first[0] == '_') || strings.Contains(word, "/") {
+		return word
+	}
+	return digits.ReplaceAllString(word, "#")
 }
 
 // ofNormalStop reports whether a record is the SDK's warning that an activity was

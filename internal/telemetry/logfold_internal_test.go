@@ -140,6 +140,40 @@ func TestWhatIsFolded(t *testing.T) {
 	}
 }
 
+// What differs in a digit of a name is not the same; what was counted, measured or
+// drawn is.
+func TestDigits(t *testing.T) {
+	log, _, lines := folding(t)
+	for _, c := range []struct {
+		key, first, second string
+		same               bool
+	}{
+		{"org", "team1", "team2", false},
+		{"org", "1", "2", false},
+		{"ref", "/roles/7", "/roles/8", false},
+		{"err", "PUT https://chef/organizations/team1/roles/web: 500", "PUT https://chef/organizations/team2/roles/web: 500", false},
+		{"err", "put role web1: 500", "put role web2: 500", false},
+		{"err", `put role "web1": 500`, `put role "web2": 500`, false},
+		{"err", "GET /cookbooks/apache/1.2.3: no answer", "GET /cookbooks/apache/1.2.4: no answer", false},
+		{"WorkflowID", "chef-sync/sync/team1", "chef-sync/sync/team2", false},
+		{"err", "GET /organizations/acme/updated_since?seq=42: 503", "GET /organizations/acme/updated_since?seq=43: 503", true},
+		{"err", "read tcp 10.0.0.1:40123->10.0.0.2:443: reset", "read tcp 10.0.0.1:40124->10.0.0.2:443: reset", true},
+		{"err", "read tcp [::1]:40123->[::1]:443: reset", "read tcp [::1]:40124->[::1]:443: reset", true},
+		{"err", "503; next try in 12s", "503; next try in 57s", true},
+		{"err", "left alone until 15:04:05 UTC", "left alone until 15:05:06 UTC", true},
+		{"err", "at 2026-11-23T15:04:05Z", "at 2026-11-23T15:04:06Z", true},
+		{"err", "open /var/tmp/list.104729183: no space left", "open /var/tmp/list.982451653: no space left", true},
+		{"RunID", "0199c2d1-1111-7222-8333-444455556666", "0199c2d1-1111-7222-8333-444455556667", true},
+		{"ActivityID", "42", "43", true},
+	} {
+		log.Warn("waits", c.key, c.first)
+		log.Warn("waits", c.key, c.second)
+		if got := len(lines()); got != map[bool]int{true: 1, false: 2}[c.same] {
+			t.Errorf("%s %q and %q wrote %d lines", c.key, c.first, c.second, got)
+		}
+	}
+}
+
 // The organization is taken from the workflow's ID where nothing else names it.
 func TestOrganizationOfRecords(t *testing.T) {
 	for id, want := range map[string]string{
