@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -331,6 +332,11 @@ func TestPairNotConfigured(t *testing.T) {
 	wantAgain(t, err, TypeWaiting, 2*time.Second)
 }
 
+// baseliner is a feed whose head knows no contents.
+type baseliner struct{ *fakeFeed }
+
+func (baseliner) Baseline(context.Context) (object.Cursor, error) { return at("baseline"), nil }
+
 // With FromHead nothing is listed on either side.
 func TestFromHead(t *testing.T) {
 	b := newBench(t)
@@ -338,6 +344,10 @@ func TestFromHead(t *testing.T) {
 	got := b.page(PollInput{FromHead: true})
 	if !got.AtHead || got.Cursor != at("head") || got.Survey != nil || len(got.Changes) != 0 || got.Identities != b.ids() {
 		t.Errorf("%+v; want the head and no change", got)
+	}
+	b.conn.Feed = baseliner{b.feed}
+	if got := b.page(PollInput{FromHead: true}); got.Cursor != at("baseline") {
+		t.Errorf("%v; want a place from which nothing is told that has not changed", got.Cursor)
 	}
 	if got := b.page(PollInput{}); got.AtHead || len(got.Changes) == 0 {
 		t.Errorf("%+v; want a full comparison", got)

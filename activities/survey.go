@@ -63,7 +63,11 @@ func atHead(ctx context.Context, c *Connection) (*PollResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	head, err := c.Feed.Head(ctx)
+	find := c.Feed.Head
+	if b, ok := c.Feed.(feed.Baseliner); ok {
+		find = b.Baseline
+	}
+	head, err := find(ctx)
 	if err != nil {
 		return nil, err
 	}

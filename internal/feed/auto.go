@@ -32,10 +32,23 @@ func (f *Auto) Name() string { return NameAuto }
 // Head returns the head of the feed that the primary serves. That choice holds
 // until the cursor is lost.
 func (f *Auto) Head(ctx context.Context) (object.Cursor, error) {
+	return f.head(ctx, f.Listing.Head)
+}
+
+// Baseline is Head with contents, if the feed that the primary serves does not know
+// them. See [Baseliner].
+func (f *Auto) Baseline(ctx context.Context) (object.Cursor, error) {
+	if b, ok := f.Listing.(Baseliner); ok {
+		return f.head(ctx, b.Baseline)
+	}
+	return f.Head(ctx)
+}
+
+func (f *Auto) head(ctx context.Context, list func(context.Context) (object.Cursor, error)) (object.Cursor, error) {
 	c, err := f.Sequence.Head(ctx)
 	if errors.Is(err, ErrUnsupported) {
 		f.deny()
-		return f.Listing.Head(ctx)
+		return list(ctx)
 	}
 	return c, err
 }

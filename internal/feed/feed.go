@@ -61,6 +61,15 @@ type Witness interface {
 	Saw(ctx context.Context, c object.Cursor, refs []object.Ref) (next object.Cursor, gone []object.Ref, err error)
 }
 
+// Baseliner is a feed whose Head knows no contents, so that it takes each object for
+// changed when it first reads it: whoever compares everything after Head may well be
+// told of it once more, and whoever compares nothing must not be.
+type Baseliner interface {
+	// Baseline is Head for a follower that compares nothing: it reads all contents,
+	// and what differs from them later has changed.
+	Baseline(ctx context.Context) (object.Cursor, error)
+}
+
 // NextOptions modifies [Feed.Next].
 type NextOptions struct {
 	// Limit is the most changes in a page; 0 = no limit.

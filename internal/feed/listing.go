@@ -54,7 +54,7 @@ type Listing struct {
 
 	memory memory
 	age    time.Duration // 0 = listAge
-	lists  sync.RWMutex // removing lists would take one that is half written
+	lists  sync.RWMutex  // removing lists would take one that is half written
 }
 
 // DefaultDeepInterval is how often contents are compared.
@@ -64,7 +64,7 @@ const DefaultDeepInterval = 10 * time.Minute
 func (f *Listing) Name() string { return NameListing }
 
 // Head lists the organization. It reads no contents: whoever asks for the head
-// is about to compare everything anyway.
+// is about to compare everything anyway, or asks for [Listing.Baseline].
 func (f *Listing) Head(ctx context.Context) (object.Cursor, error) {
 	now := f.clock()
 	scope, err := f.Scope.scope(ctx)
@@ -78,6 +78,25 @@ func (f *Listing) Head(ctx context.Context) (object.Cursor, error) {
 	s := snapshot{}
 	for _, ref := range refs {
 		s[ref] = entry{}
+	}
+	id, err := f.save(ctx, s)
+	if err != nil {
+		return object.Cursor{}, err
+	}
+	f.memory.markDeep(now)
+	return object.Cursor{Feed: NameListing, Position: id}, nil
+}
+
+// Baseline lists the organization and reads all contents. See [Baseliner].
+func (f *Listing) Baseline(ctx context.Context) (object.Cursor, error) {
+	now := f.clock()
+	scope, err := f.Scope.scope(ctx)
+	if err != nil {
+		return object.Cursor{}, err
+	}
+	s, err := f.look(ctx, scope, snapshot{}, nil, true)
+	if err != nil {
+		return object.Cursor{}, err
 	}
 	id, err := f.save(ctx, s)
 	if err != nil {

@@ -262,3 +262,21 @@ func TestListingRemembersTheListItDecoded(t *testing.T) {
 		}
 	}
 }
+
+// TestBaseline: a follower that compares nothing is told of what changes from then on,
+// and of nothing else, also by a process that has not seen the baseline.
+func TestBaseline(t *testing.T) {
+	r := newListingRig(t)
+	var err error
+	if r.cursor, err = (&feed.Auto{Sequence: &feed.UpdatedSince{Primary: r.server.Client}, Listing: r.Listing}).Baseline(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.Listing = &feed.Listing{Primary: r.server.Client, Store: r.Store, Owner: r.Owner, Now: r.Now}
+	if p := r.take(feed.NextOptions{Deep: true}); len(p.Changes) != 0 {
+		t.Errorf("nothing has changed, and the feed tells of %v", p.Changes)
+	}
+	r.write.Role("r", "2")
+	if p := r.take(feed.NextOptions{Deep: true}); len(p.Changes) != 1 || p.Changes[0].Ref != object.MustRef("/roles/r") {
+		t.Errorf("one role has changed, and the feed tells of %v", p.Changes)
+	}
+}

@@ -8,7 +8,8 @@ import (
 )
 
 // With bootstrap false a new pair writes nothing but what changes from then on,
-// with either feed, until somebody asks for a comparison.
+// with either feed, also when contents are read again, until somebody asks for a
+// comparison.
 func TestBootstrapFalse(t *testing.T) {
 	for _, feed := range []string{"updated_since", "listing"} {
 		t.Run(feed, func(t *testing.T) {
@@ -25,6 +26,7 @@ func TestBootstrapFalse(t *testing.T) {
 				t.Errorf("%d writes before anything changed; want none", n)
 			}
 
+			d.syncd.MustCtl(t, "sync-now", harness.Organization)
 			d.write.Role("late", "1")
 			harness.Until(t, "the new role is on the replica", func() bool {
 				_, err := d.replica.Client.GetRole(t.Context(), "late")
