@@ -83,6 +83,7 @@ func (s *Server) Faults() *Faults { return s.faults }
 // which is done by panicking with http.ErrAbortHandler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req := s.newRequest(r)
+	w.Header().Set("Date", s.now().Format(http.TimeFormat)) // by the server's own clock
 	s.stats.begin()
 	defer s.stats.end()
 	hits := s.faults.match(r.Method, req.path, req.orgName())
