@@ -74,6 +74,10 @@ bench: ## measure against a bare loop that makes the same calls
 bench-scale: ## measure 500 and 2,000 pairs in one ec-syncd, some 15 minutes
 	go test ./tests/bench -run '^$$' -bench Scale -benchtime 1x -timeout 60m
 
+.PHONY: soak
+soak: ## take everything away that a pair needs, at random, and print what it survived: make soak DURATION=1h
+	CHEF_SYNC_SOAK='$(or $(DURATION),10m)' go test ./tests/integration -run 'TestSurvive|TestSoak' -count 1 -v -timeout 0
+
 .PHONY: docs
 docs: ## write what the documentation has from the code: docs/settings.md
 	go generate ./internal/config

@@ -4,8 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
-	"net"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,7 +31,8 @@ type ChefServer struct {
 	// milliseconds instead of seconds.
 	Client *chef.Client
 
-	http *httptest.Server
+	// Door is where it listens.
+	Door *Door
 }
 
 // Chef starts an in-process Chef server that ends with the test.
@@ -53,9 +52,8 @@ func Chef(t testing.TB, o chefserver.Options) *ChefServer {
 	if err := s.AddMember(Organization, SyncUser, true); err != nil {
 		t.Fatal(err)
 	}
-	s.http = httptest.NewServer(s)
-	t.Cleanup(s.http.Close)
-	s.URL = s.http.URL
+	s.Door = NewDoor(t, s)
+	s.URL = s.Door.URL
 	s.Client = NewClient(t, s.URL, Organization, SyncUser, s.KeyFile)
 	return s
 }
@@ -97,30 +95,6 @@ func NewClient(t testing.TB, url, org, user, keyFile string) *chef.Client {
 	}
 	t.Cleanup(c.Close)
 	return c
-}
-
-// Down has the server break all connections and refuse new ones, as one that was
-// killed. It keeps what it holds.
-func (s *ChefServer) Down() {
-	s.http.Listener.Close()
-	s.http.CloseClientConnections()
-}
-
-// Up has the server listen on the same port again.
-func (s *ChefServer) Up(t testing.TB) {
-	t.Helper()
-	var l net.Listener
-	var err error
-	if !eventually(patience, func() bool { l, err = net.Listen("tcp", s.http.Listener.Addr().String()); return err == nil }) {
-		t.Fatalf("harness: start the Chef server again: %v", err)
-	}
-	old := s.http
-	s.http = httptest.NewUnstartedServer(s)
-	s.http.Listener.Close()
-	s.http.Listener = l
-	s.http.Start()
-	t.Cleanup(s.http.Close)
-	old.Config.Close()
 }
 
 func snapshot(t testing.TB, s *ChefServer) *chefserver.Snapshot {

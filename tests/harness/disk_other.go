@@ -7,9 +7,13 @@ import (
 	"testing"
 )
 
-func onOwnDisk(*exec.Cmd, string, int64) {
-	panic("harness: only Linux gives a program a disk of its own")
+func startDisk(t testing.TB, _ string, _ int64) *process {
+	t.Helper()
+	t.Fatal("harness: only Linux gives a program a disk of its own")
+	return nil
 }
+
+func onDisk(*exec.Cmd, *process) {}
 
 // FillDisk fills the disk of [Syncd.OwnDisk]; it needs Linux.
 func (d *Syncd) FillDisk(t testing.TB) (free func()) {

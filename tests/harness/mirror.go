@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -90,6 +92,36 @@ func (m *Mirror) do(ctx context.Context, sql string, args ...any) error {
 		return fmt.Errorf("%s: %w", sql, err)
 	}
 	return nil
+}
+
+// Backup dumps the database. What it returns puts the dump in the database's place,
+// as often as it is called, whoever is connected. Nobody may write the server
+// between its own backup, or restoration, and this one.
+func (m *Mirror) Backup(t testing.TB) (restore func(testing.TB)) {
+	t.Helper()
+	if err := m.Sync(t.Context()); err != nil {
+		t.Fatalf("harness: mirror: %v", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u, err := url.Parse(m.DSN)
+	if err != nil {
+		t.Fatalf("harness: mirror: %v", err)
+	}
+	pg, name, seq := Postgres(t), strings.TrimPrefix(u.Path, "/"), m.seq
+	file := filepath.Join(pg.SocketDir, name+"."+newID()+".sql")
+	if err := pg.dump(name, file); err != nil {
+		t.Fatalf("harness: mirror: back up: %v", err)
+	}
+	return func(t testing.TB) {
+		t.Helper()
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if err := pg.load(name, file); err != nil {
+			t.Fatalf("harness: mirror: restore: %v", err)
+		}
+		m.seq = seq
+	}
 }
 
 // Sync writes what changed on the server since the last call.

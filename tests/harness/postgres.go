@@ -170,7 +170,7 @@ func (pg *PG) start(dir string, port int) error {
 
 // query runs SQL through psql.
 func (pg *PG) query(database string, sql ...string) error {
-	args := []string{"-h", pg.SocketDir, "-p", strconv.Itoa(pg.Port), "-U", pg.User, "-d", database, "-X", "-q", "-v", "ON_ERROR_STOP=1"}
+	args := append(pg.connection(), "-d", database, "-X", "-q", "-v", "ON_ERROR_STOP=1")
 	for _, s := range sql {
 		args = append(args, "-c", s)
 	}
@@ -182,6 +182,28 @@ func (pg *PG) psql(args ...string) error {
 		return fmt.Errorf("psql: %w: %s", err, out)
 	}
 	return nil
+}
+
+// connection are the arguments with which PostgreSQL's programs find the cluster.
+func (pg *PG) connection() []string {
+	return []string{"-h", pg.SocketDir, "-p", strconv.Itoa(pg.Port), "-U", pg.User}
+}
+
+// dump writes a database into a file that PostgreSQL's user can write.
+func (pg *PG) dump(database, file string) error {
+	args := append(pg.connection(), "-f", file, database)
+	if out, err := pg.command(pg.SocketDir, "pg_dump", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("pg_dump: %w: %s", err, out)
+	}
+	return nil
+}
+
+// load makes a database anew from what dump wrote.
+func (pg *PG) load(database, file string) error {
+	if err := pg.query("postgres", "DROP DATABASE "+database+" WITH (FORCE)", "CREATE DATABASE "+database); err != nil {
+		return err
+	}
+	return pg.psql(append(pg.connection(), "-d", database, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", os.DevNull, "-f", file)...)
 }
 
 // Exec runs SQL statements in a database.
@@ -231,8 +253,7 @@ func (pg *PG) template(t testing.TB, file string) string {
 	}
 	err := pg.query("postgres", "DROP DATABASE IF EXISTS "+name, "CREATE DATABASE "+name)
 	if err == nil {
-		err = pg.psql("-h", pg.SocketDir, "-p", strconv.Itoa(pg.Port), "-U", pg.User, "-d", name, "-X", "-q", "-v", "ON_ERROR_STOP=1",
-			"-o", os.DevNull, "-f", file)
+		err = pg.psql(append(pg.connection(), "-d", name, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", os.DevNull, "-f", file)...)
 	}
 	if err != nil {
 		t.Fatalf("harness: load %s: %v", file, err)

@@ -44,8 +44,8 @@ type Syncd struct {
 	// Configure.
 	Organizations []string
 
-	// OwnDisk, if set before Start, is a directory on which the process sees an empty
-	// file system of its own, of OwnDiskBytes. What is there is gone when it ends.
+	// OwnDisk, if set before Start, is a directory at which the process finds a disk of
+	// its own, of OwnDiskBytes, empty at first. It outlives the process.
 	OwnDisk      string
 	OwnDiskBytes int64
 
@@ -54,6 +54,7 @@ type Syncd struct {
 
 	temporal string // host:port of a Temporal that is not its own; "" = its own
 	process  *process
+	disk     *process // what keeps OwnDisk
 }
 
 // NewSyncd writes a chef-sync.rb for one pair of organizations called
@@ -134,10 +135,10 @@ func (d *Syncd) Start(t testing.TB) {
 	cmd.Dir = d.Dir
 	cmd.Env = withoutPrefix(os.Environ(), "TEMPORAL_")
 	if d.OwnDisk != "" {
-		if err := os.MkdirAll(d.OwnDisk, 0o700); err != nil {
-			t.Fatalf("harness: %v", err)
+		if d.disk == nil {
+			d.disk = startDisk(t, d.OwnDisk, d.OwnDiskBytes)
 		}
-		onOwnDisk(cmd, d.OwnDisk, d.OwnDiskBytes)
+		onDisk(cmd, d.disk)
 	}
 	p, err := spawn(runDir(t), cmd, d.logFile())
 	if err != nil {
@@ -221,6 +222,9 @@ func Until(t testing.TB, what string, cond func() bool, say func() string) {
 func (d *Syncd) cleanup(t testing.TB) {
 	if d.process != nil {
 		d.Stop()
+	}
+	if d.disk != nil {
+		d.disk.end(syscall.SIGTERM)
 	}
 	if t.Failed() {
 		t.Logf("the end of ec-syncd's log:\n%s", tail(d.logFile()))

@@ -9,12 +9,14 @@ import (
 )
 
 // NewTemporal starts an ec-syncd whose Temporal server is all that it is for: its
-// chef-sync.rb names two servers, and no pair of theirs is ever started. It stands for
-// a Temporal cluster with its database.
+// chef-sync.rb names a server and nobody, and no pair of theirs is ever started. It
+// stands for a Temporal cluster with its database.
 func NewTemporal(t testing.TB, anybody Side) *Syncd {
 	t.Helper()
 	d := PrepareSyncd(t)
-	d.Configure(t, anybody, anybody, "name 'nobody'\n")
+	nobody := anybody
+	nobody.URL = "http://" + loopback(FreePort(t))
+	d.Configure(t, anybody, nobody, "name 'nobody'\n")
 	d.Start(t)
 	return d
 }
@@ -36,6 +38,9 @@ func PrepareWorker(t testing.TB, server *Syncd, wire *Wire, primary, replica Sid
 	d.Configure(t, primary, replica, settings)
 	return d
 }
+
+// Address is the host and port of the ec-syncd's Temporal server.
+func (d *Syncd) Address() string { return loopback(d.Port) }
 
 // Temporal connects to the ec-syncd's Temporal server.
 func (d *Syncd) Temporal(t testing.TB) temporal.Client {

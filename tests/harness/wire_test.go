@@ -38,7 +38,7 @@ func TestWire(t *testing.T) {
 		{"cut", func() func() { return w.Cut(t) }, true},
 		{"half open", func() func() { return w.HalfOpen(t) }, true},
 		{"slow", func() func() { return w.Slow(t, 100*time.Millisecond, 10) }, false},
-		{"down", func() func() { s.Down(); return func() { s.Up(t) } }, true},
+		{"down", func() func() { s.Door.Down(); return func() { s.Door.Up(t) } }, true},
 	} {
 		if _, err := ask(); err != nil {
 			t.Fatalf("before %s: %v", x.name, err)

@@ -22,28 +22,34 @@ import (
 // soakFor is how long everything goes wrong; CHEF_SYNC_SOAK is another duration.
 const soakFor = 25 * time.Second
 
+// soaking returns how long a soak lasts, and what its choices come from: CHEF_SYNC_SEED
+// repeats those of another run, as far as timing allows.
+func soaking(t *testing.T, last time.Duration) (time.Duration, uint64) {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	var err error
+	if text := os.Getenv("CHEF_SYNC_SOAK"); text != "" {
+		if last, err = time.ParseDuration(text); err != nil {
+			t.Fatalf("CHEF_SYNC_SOAK: %v", err)
+		}
+	}
+	if text := os.Getenv("CHEF_SYNC_SEED"); text != "" {
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("CHEF_SYNC_SEED: %v", err)
+		}
+	}
+	t.Logf("CHEF_SYNC_SEED=%d repeats the choices of this run", seed)
+	return last, seed
+}
+
 // TestSoak changes the primary at random while both servers fail at random and
 // ec-syncd is killed, stopped and started: when the failures end, both servers
-// are equal without anybody's help. CHEF_SYNC_SOAK_SEED repeats a run, as far as
-// timing allows; CHEF_SYNC_SOAK_FEED takes another feed.
+// are equal without anybody's help. CHEF_SYNC_SOAK_FEED takes another feed.
 func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	last, seed := soakFor, uint64(time.Now().UnixNano())
-	if text := os.Getenv("CHEF_SYNC_SOAK"); text != "" {
-		var err error
-		if last, err = time.ParseDuration(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if text := os.Getenv("CHEF_SYNC_SOAK_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("CHEF_SYNC_SOAK_SEED=%d", seed)
+	last, seed := soaking(t, soakFor)
 	feed := cmp.Or(os.Getenv("CHEF_SYNC_SOAK_FEED"), "updated_since")
 	// A listing takes frozen versions for what they were when it first saw them.
 	forced := feed != "listing"
@@ -107,13 +113,21 @@ func (d *duo) settled(counts func(diff string) bool) {
 	})
 }
 
-// change changes the primary until ctx ends, and returns how often. What fails
-// may have happened or not: either is right. With forced, frozen versions are
-// written over.
+// change changes the primary until ctx ends, and returns how often. With forced,
+// frozen versions are written over.
 func (d *duo) change(ctx context.Context, seed uint64, forced bool) (n int) {
+	for step := d.crowd(seed, forced); ctx.Err() == nil; n++ {
+		nap(ctx, step(ctx))
+	}
+	return n
+}
+
+// crowd returns what makes one change and says how long it then rests. What fails
+// may have happened or not: either is right.
+func (d *duo) crowd(seed uint64, forced bool) (step func(context.Context) (rest time.Duration)) {
 	rng := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // nothing is secret here
 	people := sample.NewChurn(d.primary.Client, seed)
-	for ; ctx.Err() == nil; n++ {
+	return func(ctx context.Context) time.Duration {
 		if rng.IntN(3) == 0 {
 			_, _ = people.Step(ctx)
 		} else {
@@ -124,9 +138,8 @@ func (d *duo) change(ctx context.Context, seed uint64, forced bool) (n int) {
 				putSoakCookbook(ctx, d.primary.Client, rng, forced)
 			}
 		}
-		nap(ctx, time.Duration(rng.IntN(60))*time.Millisecond)
+		return time.Duration(rng.IntN(60)) * time.Millisecond
 	}
-	return n
 }
 
 // turbulence is what a [sample.Churn] does not do: few names, so that objects
