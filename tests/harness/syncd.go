@@ -186,9 +186,10 @@ func (d *Syncd) Log(t testing.TB) string {
 // exit code.
 func (d *Syncd) Ctl(t testing.TB, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	binary := BuildBinary(t, "./starter") // which may take longer than the command
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, BuildBinary(t, "./starter"), append([]string{"--config", d.Config}, args...)...)
+	cmd := exec.CommandContext(ctx, binary, append([]string{"--config", d.Config}, args...)...)
 	cmd.Env = withoutPrefix(os.Environ(), "TEMPORAL_")
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
