@@ -61,13 +61,16 @@ func TestStack(t *testing.T) {
 			t.Errorf("setup does not say %q:\n%s", want, first)
 		}
 	}
+	if longer := replicas[0].ctl("doctor", "--setup", "--retention", "2160h", "--only", "temporal"); !strings.Contains(longer, "closed workflows for 90 days now, before for 30 days") {
+		t.Errorf("setup with another retention says:\n%s", longer)
+	}
 	if again := s.setup(replicas[0]); strings.Contains(again, "registered") || strings.Contains(again, "added") {
 		t.Errorf("setup says, a second time:\n%s", again)
 	}
 	for _, r := range replicas {
 		r.start()
 	}
-	replicas[0].another()
+	replicas[0].start() // as --scale does
 	for _, r := range replicas {
 		r.follow()
 	}
@@ -99,6 +102,10 @@ func newStack(t *testing.T) *stack {
 		t.Fatal(err)
 	}
 	s.database.Exec(t, "postgres", "CREATE ROLE temporal SUPERUSER LOGIN PASSWORD '"+password+"'")
+	t.Cleanup(func() {
+		s.database.Exec(t, "postgres", "DROP DATABASE IF EXISTS temporal WITH (FORCE)",
+			"DROP DATABASE IF EXISTS temporal_visibility WITH (FORCE)", "DROP ROLE temporal")
+	})
 	return s
 }
 
@@ -150,7 +157,8 @@ func (s *stack) schema() {
 		"SQL_HOST="+s.database.Host, "SQL_PORT="+strconv.Itoa(s.database.Port)))
 }
 
-func (s *stack) temporal() {
+// temporal starts that, with more variables.
+func (s *stack) temporal(more ...string) {
 	s.t.Helper()
 	source := harness.ModuleDir(s.t, "go.temporal.io/server")
 	env := []string{
@@ -158,14 +166,15 @@ func (s *stack) temporal() {
 		"DYNAMIC_CONFIG_FILE_PATH=" + s.dir + "/dynamic.yaml", "FRONTEND_GRPC_PORT=" + strconv.Itoa(s.frontend),
 	}
 	for _, name := range []string{
-		"FRONTEND_HTTP", "FRONTEND_MEMBERSHIP", "MATCHING_GRPC", "MATCHING_MEMBERSHIP", "HISTORY_GRPC", "HISTORY_MEMBERSHIP", "WORKER_GRPC", "WORKER_MEMBERSHIP",
+		"FRONTEND_HTTP", "FRONTEND_MEMBERSHIP", "INTERNAL_FRONTEND_GRPC", "INTERNAL_FRONTEND_HTTP", "INTERNAL_FRONTEND_MEMBERSHIP",
+		"MATCHING_GRPC", "MATCHING_MEMBERSHIP", "HISTORY_GRPC", "HISTORY_MEMBERSHIP", "WORKER_GRPC", "WORKER_MEMBERSHIP",
 	} {
 		env = append(env, name+"_PORT="+strconv.Itoa(harness.FreePort(s.t)))
 	}
 	// The image's shell knows pipefail, as bash does and Debian's sh does not.
 	p := harness.StartProgram(s.t, s.command("temporal", []string{
 		"/etc/temporal/entrypoint.sh", "bash " + source + "/docker/scripts/sh/entrypoint.sh", "/tmp/dynamic.yaml", s.dir + "/dynamic.yaml",
-	}, env...))
+	}, append(env, more...)...))
 	s.answers("Temporal", p, fmt.Sprintf("127.0.0.1:%d", s.frontend), "")
 }
 
@@ -251,7 +260,8 @@ type replica struct {
 	*stack
 	name            string
 	primary, server *harness.ChefServer
-	workers         []int // the ports of their metrics
+	settings        string // for its chef-sync.rb
+	workers         []int  // the ports of their metrics
 	config          string
 }
 
@@ -277,7 +287,7 @@ func (r *replica) write() string {
 		}
 		text = changed
 	}
-	text += fmt.Sprintf("ec_sync_client['dir'] = '%s'\nec_sync_client['sync_key'] = '%s'\npoll_interval 1\n", dir, r.server.KeyFile)
+	text += fmt.Sprintf("ec_sync_client['dir'] = '%s'\nec_sync_client['sync_key'] = '%s'\npoll_interval 1\n%s", dir, r.server.KeyFile, r.settings)
 	file := filepath.Join(dir, "chef-sync.rb")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
@@ -302,7 +312,7 @@ func (s *stack) setup(r *replica) string {
 }
 
 // start starts a worker, and waits until it is healthy as the image sees it.
-func (r *replica) start() {
+func (r *replica) start() *harness.Program {
 	r.t.Helper()
 	r.write()
 	image := readFile(r.t, "../Dockerfile")
@@ -318,10 +328,8 @@ func (r *replica) start() {
 	harness.Until(r.t, "a worker of "+r.name+" is healthy", func() bool {
 		return run(check).Run() == nil
 	}, p.Log)
+	return p
 }
-
-// another starts a second worker for the replica, as --scale does.
-func (r *replica) another() { r.t.Helper(); r.start() }
 
 // jsonAfter returns the array of strings behind words in a Dockerfile.
 func jsonAfter(t *testing.T, text, words string) []string {
@@ -337,9 +345,14 @@ func jsonAfter(t *testing.T, text, words string) []string {
 
 func (r *replica) ctl(args ...string) string {
 	r.t.Helper()
-	cmd := exec.Command(filepath.Join(r.bin, "chef-sync-ctl"), args...)
+	return r.done(r.program("chef-sync-ctl", args...))
+}
+
+// program is one of our programs, with the variables of the replica's workers.
+func (r *replica) program(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(r.bin, name), args...)
 	cmd.Env = append(os.Environ(), r.env()...)
-	return r.done(cmd)
+	return cmd
 }
 
 // follow starts the pair, and waits until both servers are equal.
