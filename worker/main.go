@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -44,7 +45,7 @@ func exec(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errUsage):
-		fmt.Fprintf(stderr, "ec-syncd: %v\n", err)
+		fmt.Fprintf(stderr, "ec-syncd: %s\n", strings.Replace(err.Error(), " ("+errUsage.Error()+")", "", 1))
 		return exitUsage
 	default:
 		fmt.Fprintf(stderr, "ec-syncd: %v\n", err)

@@ -69,6 +69,9 @@ func (r *run) details() string {
 	if st.Extras > 0 {
 		row("Only on the replica", "%d, kept", st.Extras)
 	}
+	if st.Identities.SameOrganization() {
+		row("The same organization", "both servers show one GUID: one was restored from the other, or they are one server with two names")
+	}
 	if lacks := st.Identities.Primary.Lacks; lacks != "" {
 		row("The primary cannot hold", "%s", lacks)
 	}

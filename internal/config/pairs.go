@@ -10,6 +10,10 @@ import (
 // orgName is what a Chef Infra Server accepts as the name of an organization.
 var orgName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,254}$`)
 
+// IsOrganization reports whether a Chef Infra Server can have an organization of
+// that name.
+func IsOrganization(name string) bool { return orgName.MatchString(name) }
+
 // pairExample is the hint of most problems with organizations.
 const pairExample = "write [{ :source => 'acme', :destination => 'acme-eu' }], or ['acme'] if both are the same"
 

@@ -31,7 +31,13 @@ func (a *App) Run(ctx context.Context, args []string) int {
 		return a.complete(args[2:])
 	}
 	app := a.cli()
-	return report(a.Stderr, app.RunContext(ctx, arrange(app, args)))
+	config := ""
+	app.Before = func(c *cli.Context) error {
+		config = c.String(flagConfig)
+		return nil
+	}
+	err := app.RunContext(ctx, arrange(app, args))
+	return report(a.Stderr, config, err)
 }
 
 // cli is the command line. Every run makes a new one, as the library keeps state
@@ -94,7 +100,9 @@ Begin, or go on                 ` + program + ` sync-start acme
 Copy once, and prove it         ` + program + ` sync-once acme
 Stop writing to the replica     ` + program + ` sync-stop acme --reason 'restoring a backup'
 What is wrong, what helps?      ` + program + ` doctor
-Set up a primary's feed         ` + program + ` reconfigure --dry-run
+What says ec-syncd itself?      ` + program + ` manager-log -n 100
+Set up this host                ` + program + ` reconfigure --dry-run
+Make the user that replicates   ` + program + ` prepare-org acme
 What counts, and who said so?   ` + program + ` show-config --changed
 For scripts                     ` + program + ` sync-status --output json
 More on a command               ` + program + ` sync-status --help

@@ -13,7 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/api/enums/v1"
+
+	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/version"
+	"github.com/chef-sync/chef-sync/workflows"
 )
 
 // commands is what each command is like. One that is not here fails the tests, so
@@ -208,4 +212,38 @@ func names(t *testing.T) []string {
 		t.Fatalf("commands %v", out)
 	}
 	return out
+}
+
+// TestOnConfig: what helps reads the configuration that the command line names.
+func TestOnConfig(t *testing.T) {
+	for _, tt := range []struct{ config, line, want string }{
+		{"", "chef-sync-ctl sync-status", "chef-sync-ctl sync-status"},
+		{"x.rb", "chef-sync-ctl sync-status", "chef-sync-ctl --config x.rb sync-status"},
+		{"x.rb", "systemctl start ec-syncd\nchef-sync-ctl doctor", "systemctl start ec-syncd\nchef-sync-ctl --config x.rb doctor"},
+		{"x.rb", "ssh PRIMARY chef-sync-ctl doctor", "ssh PRIMARY chef-sync-ctl doctor"},
+		{"x.rb", "chef-sync-ctl --config FILE …", "chef-sync-ctl --config FILE …"},
+		{"x.rb", "chef-sync-ctl --address HOST:PORT --replica NAME …", "chef-sync-ctl --address HOST:PORT --replica NAME …"},
+		{"my file's.rb", "chef-sync-ctl doctor", `chef-sync-ctl --config 'my file'\''s.rb' doctor`},
+	} {
+		if got := onConfig(tt.config, tt.line); got != tt.want {
+			t.Errorf("%s with %q: %s, want %s", tt.line, tt.config, got, tt.want)
+		}
+	}
+}
+
+// TestSameOrganizationIsTold: a pair may be in step with itself.
+func TestSameOrganizationIsTold(t *testing.T) {
+	for guid, want := range map[string]bool{"g": true, "": false, "h": false} {
+		st := &workflows.Status{Mode: workflows.ModeFollowing, Identities: object.Identities{
+			Primary: object.Identity{OrgGUID: guid}, Replica: object.Identity{OrgGUID: strings.Replace(guid, "h", "g", 1)},
+		}}
+		r := facts{pair: object.Pair{Destination: "acme"}, configured: true, execution: &Execution{Status: enums.WORKFLOW_EXECUTION_STATUS_RUNNING}, status: st}.row()
+		var out strings.Builder
+		if err := (&printer{out: &out, now: time.Now}).status([]Row{r}, look{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(out.String(), "acme: both servers show the same organization"); got != want || r.SameOrganization != want {
+			t.Errorf("GUID %q: told %t, %t in JSON, want %t\n%s", guid, got, r.SameOrganization, want, &out)
+		}
+	}
 }

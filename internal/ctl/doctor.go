@@ -181,8 +181,8 @@ func (p *printer) checkup(a doctorAnswer) error {
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "\n%d ok, %d warnings, %d failed, %d skipped\n",
-		a.Counts[doctor.OK], a.Counts[doctor.Warning], a.Counts[doctor.Failed], a.Counts[doctor.Skipped])
+	fmt.Fprintf(&b, "\n%d ok, %s, %d failed, %d skipped\n",
+		a.Counts[doctor.OK], count(a.Counts[doctor.Warning], "warning"), a.Counts[doctor.Failed], a.Counts[doctor.Skipped])
 	_, err := fmt.Fprint(p.out, b.String())
 	return err
 }

@@ -61,7 +61,7 @@ func (m *meter) say(hint, text string) {
 	}
 	m.clear()
 	fmt.Fprintln(m.k.print.err, clean(text))
-	tryLines(m.k.print.err, hint)
+	m.k.print.try(m.k.print.err, hint)
 }
 
 // clear takes the bar off the terminal.

@@ -106,6 +106,9 @@ func (a *App) prepareOrg(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return unusable("prepare-org", "prepare-org takes the name of one organization, and got %d", c.NArg())
 	}
+	if org := c.Args().First(); !config.IsOrganization(org) { // "" would mean the server itself
+		return unusable("prepare-org", "%q is not the name of an organization: lower case letters, digits, - and _, beginning with a letter or digit", org)
+	}
 	k := &call{app: a, flags: c, command: "prepare-org"}
 	var err error
 	if k.print, err = a.printer(c); err != nil {
@@ -286,6 +289,17 @@ func (p *preparation) client(user string, key *rsa.PrivateKey) (*chef.Client, er
 	return c, nil
 }
 
+// same is the command line again, as whoever was named.
+func (p *preparation) same() string {
+	out := p.again()
+	for _, flag := range []string{flagUser, flagKey} {
+		if v := p.flags.String(flag); v != "" {
+			out += " --" + flag + " " + v
+		}
+	}
+	return out
+}
+
 // again is the command line without who acts.
 func (p *preparation) again() string {
 	out := program + " prepare-org " + p.org
@@ -302,7 +316,7 @@ func (p *preparation) undone(ctx context.Context, err error) error {
 		return err
 	}
 	if ctx.Err() != nil {
-		return fail(ExitNotDone, p.again(), "prepare-org: interrupted; what was done stays, and the same command goes on")
+		return fail(ExitNotDone, p.same(), "prepare-org: interrupted; what was done stays, and the same command goes on")
 	}
 	var e *prepare.Error
 	if !errors.As(err, &e) {
@@ -314,7 +328,7 @@ func (p *preparation) undone(ctx context.Context, err error) error {
 		text += " (" + hint + ")"
 	}
 	if len(try) == 0 {
-		try = []string{"curl " + p.server.URL + "/_status", p.again()}
+		try = []string{"curl " + p.server.URL + "/_status", p.same()}
 	}
 	if errors.Is(err, chef.ErrTLS) {
 		try = []string{"$EDITOR " + p.set.file + fmt.Sprintf("    # %s_tls['ca_file'], or the name in the certificate as the URL", p.setting())}
@@ -341,7 +355,9 @@ func (p *preparation) tries(suggested []string) []string {
 			}
 			out = append(out, p.again()+" --"+flagUser+" NAME --"+flagKey+" FILE    # an admin of "+p.org)
 		case prepare.TryAddKey:
-			out = append(out, p.again()+" --"+flagAddKey+" chef-sync-"+p.side)
+			out = append(out, p.same()+" --"+flagAddKey+" chef-sync-"+p.side)
+		case prepare.TryMendKey:
+			out = append(out, mendKey(p.server.KeyFile, p.set.file), p.same())
 		case prepare.TryCopyKey:
 			out = append(out, "scp -p OTHERHOST:"+p.server.KeyFile+" "+p.server.KeyFile)
 		}

@@ -47,7 +47,11 @@ type printer struct {
 	json     bool
 	colors   bool
 	now      func() time.Time
+	config   string // that the command line names; see onConfig
 }
+
+// try prints what helps, one command in each line.
+func (p *printer) try(w io.Writer, hint string) { tryLines(w, onConfig(p.config, hint)) }
 
 func (p *printer) paint(c color, s string) string {
 	if !p.colors || c == "" {
@@ -67,7 +71,7 @@ func (p *printer) document(v any) error {
 // warn tells of something that is not what was asked about.
 func (p *printer) warn(hint, format string, args ...any) {
 	fmt.Fprintln(p.err, "warning: "+clean(fmt.Sprintf(format, args...)))
-	tryLines(p.err, hint)
+	p.try(p.err, hint)
 }
 
 // rows prints a table without lines, so that cut and awk can read it.
@@ -113,7 +117,7 @@ func (p *printer) result(r result) error {
 	}
 	fmt.Fprintln(p.out, clean(r.Message))
 	if r.Next != "" {
-		fmt.Fprintln(p.out, "  next: "+clean(r.Next))
+		fmt.Fprintln(p.out, "  next: "+clean(onConfig(p.config, r.Next)))
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -106,6 +105,7 @@ func (a *App) reconfigure(c *cli.Context) error {
 			return err
 		}
 	}
+	r.unreadable()
 	if !r.cfg.Serves() && !r.cfg.Replicates() {
 		r.note("ec_sync_client['enable'] or ec_sync_server['enable'] is false: nothing runs on this host.")
 	}
@@ -280,28 +280,4 @@ func (r *reconfiguration) check(ctx context.Context) error {
 		r.answer.Organizations = append(r.answer.Organizations, o.Name)
 	}
 	return r.checkKeys(ctx, pool)
-}
-
-// replica checks what a replicator needs of this host.
-func (r *reconfiguration) replica() error {
-	for _, s := range []config.Server{r.cfg.Primary, r.cfg.Replica} {
-		if err := readableKey(s.KeyFile); err != nil {
-			return fail(ExitUsage, "$EDITOR "+r.set.file, "reconfigure: %w", err)
-		}
-	}
-	for _, dir := range []string{r.cfg.Dir, r.cfg.LogDirectory} {
-		if dir == "" || r.dry {
-			continue
-		}
-		if err := os.MkdirAll(dir, 0o750); err != nil {
-			return fail(ExitNotDone, "", "reconfigure: %w", err)
-		}
-	}
-	r.note("%s is in order, and so are keys and directories: a replica needs nothing else. On the primary, %s reconfigure with role :master is optional.", r.set.file, program)
-	r.answer.Next = append(r.answer.Next, "systemctl restart ec-syncd")
-	for _, p := range r.cfg.Pairs {
-		p.Replica = r.set.replica
-		r.answer.Next = append(r.answer.Next, program+" sync-start "+p.Destination)
-	}
-	return nil
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/config"
 	"github.com/chef-sync/chef-sync/internal/feedserver"
 	"github.com/chef-sync/chef-sync/internal/feedserver/changelog"
@@ -158,12 +157,6 @@ func (r *reconfiguration) checkErchef(ctx context.Context, root string) {
 	}
 }
 
-// readableKey reports what is wrong with a private key.
-func readableKey(name string) error {
-	_, err := chef.ReadKey(name)
-	return err
-}
-
 // root is the URL of the feed server.
 func (r *reconfiguration) root() string {
 	scheme := "http"
@@ -214,7 +207,7 @@ func (r *reconfiguration) show() error {
 	} else if len(a.Next) > 0 {
 		b.WriteString("next:\n")
 		for _, n := range a.Next {
-			b.WriteString("  " + n + "\n")
+			b.WriteString("  " + onConfig(r.print.config, n) + "\n")
 		}
 	}
 	_, err := fmt.Fprint(r.print.out, clean(b.String()))

@@ -65,6 +65,10 @@ type Row struct {
 	ReplicaLacks []string         `json:"replica_lacks,omitempty"`
 	Left         []replicate.Left `json:"left,omitempty"`
 
+	// SameOrganization says that both sides show one GUID: they may be one server
+	// with two names, and then nothing is replicated.
+	SameOrganization bool `json:"same_organization,omitempty"`
+
 	// Verified is how the last verification that the pair heard of ended.
 	Verified *workflows.Verified `json:"verified"`
 
@@ -168,6 +172,7 @@ func (f facts) answered(r *Row) {
 	r.Reason, r.Hint = s.Reason, s.Hint
 	r.PrimaryLacks, r.ReplicaLacks = kindsOf(s.Identities.Primary.Lacks), kindsOf(s.Identities.Replica.Lacks)
 	r.Left, r.Verified = s.Left, s.Verified
+	r.SameOrganization = s.Identities.SameOrganization()
 	r.Counters = &s.Counters
 	r.LastSync = moment(s.LastSync)
 	if s.Survey != nil {

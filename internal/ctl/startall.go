@@ -137,9 +137,9 @@ func (p *printer) startedAll(s started) error {
 		line += fmt.Sprintf("; %d stopped, left as they are: %s", len(s.Stopped), some(s.Stopped))
 	}
 	fmt.Fprintln(p.out, clean(line))
-	fmt.Fprintln(p.out, "  next: "+program+" sync-status")
+	fmt.Fprintln(p.out, "  next: "+onConfig(p.config, program+" sync-status"))
 	if len(s.Stopped) > 0 {
-		fmt.Fprintln(p.out, "  next: "+program+" sync-start "+clean(s.Stopped[0]))
+		fmt.Fprintln(p.out, "  next: "+onConfig(p.config, program+" sync-start "+clean(s.Stopped[0])))
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func (k *call) watch(ctx context.Context, one *object.Pair) error {
 			if f.code != ExitUnreachable {
 				return err
 			}
-			report(k.print.err, err)
+			report(k.print.err, k.print.config, err)
 			err = errLook
 		}
 		last = err

@@ -41,6 +41,7 @@ func (p *printer) status(rows []Row, l look) error {
 		p.note(r)
 	}
 	for _, r := range rows {
+		p.noteSame(r)
 		p.noteLeft(r)
 	}
 	p.noteSlowed(rows)
@@ -173,7 +174,17 @@ func (p *printer) note(r Row) {
 		head += ": " + strings.Join(why, "; ")
 	}
 	fmt.Fprintln(p.out, "\n"+p.paint(stateColor(r), cell(head)))
-	tryLines(p.out, r.Hint)
+	p.try(p.out, r.Hint)
+}
+
+// noteSame tells of two sides that may be one.
+func (p *printer) noteSame(r Row) {
+	if !r.SameOrganization {
+		return
+	}
+	fmt.Fprintf(p.out, "\n%s: both servers show the same organization, by its GUID. Unless one was restored from a backup of the other,\n"+
+		"they are one server with two names, and nothing is replicated.\n", cell(r.Organization))
+	p.try(p.out, program+" doctor --only organization")
 }
 
 // mostLeft is how much of what a replica cannot hold is printed; JSON has all.

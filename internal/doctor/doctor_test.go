@@ -2,13 +2,18 @@ package doctor_test
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/chef-sync/chef-sync/internal/chefserver"
+	"github.com/chef-sync/chef-sync/internal/config"
 	"github.com/chef-sync/chef-sync/internal/doctor"
 	"github.com/chef-sync/chef-sync/tests/harness"
 )
@@ -22,10 +27,10 @@ func TestAllIsWell(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	if len(got) != 22 {
+	if len(got) != 23 {
 		t.Errorf("%d results:\n%s", len(got), got)
 	}
-	got.want(t, "feed", doctor.Primary, doctor.OK, "updated_since answers, 2 changes are numbered", "")
+	got.want(t, "feed", doctor.Primary, doctor.OK, "updated_since answers, up to number 2", "")
 	for _, s := range []*harness.ChefServer{h.primary, h.replica} {
 		if w := s.Stats().Writes; len(w) > 0 {
 			t.Errorf("the doctor wrote %v", w)
@@ -233,4 +238,51 @@ func TestDisk(t *testing.T) {
 	h.examine("ec_sync_client['log_directory'] = '"+file+"'").want(t, "logs", doctor.Host, doctor.Failed, "is no directory", "log_directory")
 	h.examine("ec_sync_client['log_directory'] = ''").want(t, "logs", doctor.Host, doctor.Skipped, "no log files are written", "")
 	h.examine("ec_sync_client['dir'] = '"+file+"/below'").want(t, "directory", doctor.Host, doctor.Failed, "is no directory", "ec_sync_client['dir']")
+}
+
+// TestNoChefServer: a login page is no server, and no configuration needs no example.
+func TestNoChefServer(t *testing.T) {
+	h := newHost(t, chefserver.Options{})
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte("<html>please log in</html>"))
+	}))
+	t.Cleanup(page.Close)
+	h.primaryURL = page.URL
+	got := h.examine()
+	got.want(t, "server", doctor.Primary, doctor.Failed, "does not answer as a Chef server", "check the server URL")
+	got.want(t, "user", doctor.Primary, doctor.Skipped, "see server", "")
+	got.want(t, "organization", doctor.Primary, doctor.Skipped, "see server", "")
+	got.only(t, "server")
+
+	got = doctor.Run(t.Context(), doctor.Options{File: "x.rb", Err: fmt.Errorf("there is none: %w\nrole :replica", fs.ErrNotExist)})
+	got.want(t, "configuration", doctor.Host, doctor.Failed, "there is no configuration at x.rb", "$EDITOR x.rb")
+	if strings.Contains(got.String(), "role") {
+		t.Error(got)
+	}
+}
+
+// TestSameOrganization: a server under another name is no replica. Two ports may be
+// two servers, one of them restored from a backup of the other.
+func TestSameOrganization(t *testing.T) {
+	h := newHost(t, chefserver.Options{})
+	h.only = []string{"organization"}
+	h.examine().only(t)
+	h.behind(func(http.ResponseWriter, *http.Request) {})
+	h.replica = h.primary
+	got := h.examine()
+	got.want(t, "organization", doctor.Replica, doctor.Warning, "if they are one server with two names", "restored from a backup")
+	got.want(t, "organization", doctor.Primary, doctor.OK, "has it", "")
+
+	cfg, err := config.Parse("chef-sync.rb", fmt.Appendf(nil, `master '%s'
+replica 'https://replica.example.com'
+organizations ['acme']
+ec_sync_client['sync_user'] = '%s'
+ec_sync_client['sync_key'] = '%s'`, h.primary.URL, h.user, h.key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Replica.URL = cfg.Primary.URL // as another name of the same address
+	got = doctor.Run(t.Context(), doctor.Options{Config: cfg, File: "chef-sync.rb", Only: h.only})
+	got.want(t, "organization", doctor.Replica, doctor.Failed, "are one server", "replica in chef-sync.rb")
 }

@@ -26,8 +26,10 @@ func organization(ctx context.Context, x *exam, at subject) []Finding {
 	if err != nil {
 		return skipped("see key")
 	}
-	_, err = s.within(c, at).GetOrganization(ctx)
+	org, err := s.within(c, at).GetOrganization(ctx)
 	switch {
+	case err == nil && at.side == Replica && org.GUID != "" && org.GUID == x.guid(ctx, subject{side: Primary, pair: at.pair}):
+		return x.sameOrganization(ctx, org.GUID)
 	case err == nil, errors.Is(err, chef.ErrNotMember), chef.Classify(err) == chef.ClassObject:
 		return fine("%s has it", s.URL)
 	case errors.Is(err, chef.ErrOrgNotFound):
@@ -230,7 +232,7 @@ func serverOf(got *chef.UpdatedSince) string {
 	case got.Epoch == "":
 		return ", as it was documented: a restored backup is recognized by the numbers alone"
 	case got.HasHead:
-		return fmt.Sprintf(", %d changes are numbered", got.Head)
+		return fmt.Sprintf(", up to number %d", got.Head)
 	}
 	return ""
 }

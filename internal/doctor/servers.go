@@ -29,6 +29,9 @@ const (
 // configuration looks at what chef-sync.rb says of itself.
 func configuration(_ context.Context, x *exam, _ subject) []Finding {
 	if x.Config == nil {
+		if errors.Is(x.Err, fs.ErrNotExist) { // the error has an example of many lines
+			return failed("$EDITOR "+x.File, "there is no configuration at %s", x.File)
+		}
 		return failed("$EDITOR "+x.File, "%v", x.Err)
 	}
 	var out []Finding
@@ -75,7 +78,9 @@ func server(ctx context.Context, x *exam, at subject) []Finding {
 		return failed(cmp.Or(chef.Hint(err), "curl -v "+s.URL+"/_status"), "%v", err)
 	}
 	text := fmt.Sprintf("%s is %s", s.URL, glance)
-	if s.signed() != nil {
+	if err := s.signed(); errors.Is(err, chef.ErrNotChef) {
+		return failed(chef.Hint(err), "%s, and does not answer as a Chef server: %v", text, err)
+	} else if err != nil {
 		return fine("%s", text)
 	}
 	c, err := s.client()
@@ -118,7 +123,9 @@ func accepted(ctx context.Context, x *exam, at subject) string {
 	if why := signs(ctx, x, at); why != "" {
 		return why
 	}
-	if x.sides[at.side].signed() != nil {
+	if err := x.sides[at.side].signed(); errors.Is(err, chef.ErrNotChef) {
+		return "this is no Chef server: see server"
+	} else if err != nil {
 		return "the server does not believe the user: see user"
 	}
 	return ""
@@ -201,6 +208,8 @@ func user(_ context.Context, x *exam, at subject) []Finding {
 	s := x.sides[at.side]
 	err := s.signed()
 	switch {
+	case errors.Is(err, chef.ErrNotChef):
+		return skipped("%s is no Chef server: see server", s.URL)
 	case err == nil:
 		return fine("%s accepts the signature of %s", s.URL, s.User)
 	case errors.Is(err, chef.ErrClock):

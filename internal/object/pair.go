@@ -68,6 +68,13 @@ type Identities struct {
 	Scope string `json:"scope,omitempty"`
 }
 
+// SameOrganization reports whether both sides show one GUID. They are then one
+// organization of one server that has two names, or one side was restored from a
+// backup of the other. False also if a side shows none.
+func (i Identities) SameOrganization() bool {
+	return i.Primary.OrgGUID != "" && i.Primary.OrgGUID == i.Replica.OrgGUID
+}
+
 // SameServers reports whether two identities are of the same organizations,
 // whatever is replicated between them. The zero Identities are like none.
 func (i Identities) SameServers(o Identities) bool {

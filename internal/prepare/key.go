@@ -24,7 +24,7 @@ func (r *run) readKey() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return &Error{Step: "key", What: "the key of " + r.User + " is there and cannot be used", Err: err}
+		return &Error{Step: "key", What: "the key of " + r.User + " is there and cannot be used", Try: []string{TryMendKey}, Err: err}
 	}
 	return r.signWith(key)
 }

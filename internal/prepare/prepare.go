@@ -129,6 +129,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // Ways that [Error.Try] and steps offer; the program that shows them completes
 // them with its own name and arguments.
 const (
+	// TryMendKey is to make the key file usable.
+	TryMendKey = "mend the key"
+
 	// TryAdmin is to run the job as somebody with more rights.
 	TryAdmin = "as an admin"
 	// TryAddKey is to run the job with [Job.AddKey].

@@ -153,11 +153,11 @@ func TestNotEnoughRights(t *testing.T) {
 		},
 		"a key that others can read": {
 			func(w *world) { w.key(syncUser); w.must(os.Chmod(w.job.KeyFile, 0o644)) },
-			"key", nil, []string{"cannot be used", "chmod 600"},
+			"key", []string{TryMendKey}, []string{"cannot be used", "chmod 600"},
 		},
 		"a directory that cannot be made": {
 			func(w *world) { w.job.KeyFile = "/dev/null/x.pem" },
-			"key", nil, []string{"/dev/null"},
+			"key", []string{TryMendKey}, []string{"/dev/null"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
