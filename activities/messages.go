@@ -136,6 +136,7 @@ type Beat struct {
 	Checked  time.Time `json:"checked"`   // when the servers last said who they are
 	Fails    int       `json:"fails,omitempty"`
 	Problem  string    `json:"problem,omitempty"`
+	Logged   time.Time `json:"logged,omitzero"` // when the log last heard that a trouble lasts
 
 	// Maintenance is until when the pair rests, or rested if no poll has succeeded
 	// since; else zero.

@@ -320,6 +320,9 @@ func (p *poll) failed(ctx context.Context, err error) (PollResult, error) {
 	p.beat.Fails++
 	t := troubleOf(err)
 	p.beat.Problem = t.Message
+	if now := p.a.now(); p.beat.Maintenance.After(now) { // the window was taken out of the configuration
+		p.beat.Maintenance = now.UTC()
+	}
 	p.shown.Store(p.beat)
 	passing := classOf(err) == chef.ClassRetry
 	back := p.set.Refused
@@ -334,7 +337,25 @@ func (p *poll) failed(ctx context.Context, err error) (PollResult, error) {
 		p.a.log(p.in.Pair).ErrorContext(ctx, "pair cannot be replicated", "err", t.Message, "hint", t.Hint)
 		return PollResult{Trouble: &t, Identities: p.in.Identities}, nil
 	}
+	p.remind(ctx, t)
 	return PollResult{}, p.again(ctx, TypeWaiting, delay, fmt.Sprintf("%s; next try in %s", t.Message, delay.Round(time.Second)))
+}
+
+// remindEvery is how often the log says that a trouble lasts, which was logged when it
+// began.
+const remindEvery = time.Hour
+
+// remind logs that a trouble lasts that the workflow knows of, once in a while.
+func (p *poll) remind(ctx context.Context, t Trouble) {
+	now := p.a.now().UTC()
+	switch since := now.Sub(p.beat.Logged); {
+	case p.in.Trouble == "":
+	case p.beat.Logged.IsZero(), since < 0: // it was logged when it began, or the clock was put back
+		p.beat.Logged = now
+	case since >= remindEvery:
+		p.a.log(p.in.Pair).WarnContext(ctx, "pair still cannot be replicated", "err", t.Message, "hint", t.Hint, "tries", p.beat.Fails)
+		p.beat.Logged = now
+	}
 }
 
 // tolerated is how many failures in a row that may pass are not worth telling.

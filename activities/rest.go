@@ -43,14 +43,18 @@ func (e *restError) left(spread time.Duration) time.Duration {
 
 // resting returns a restError if a window of c is open.
 func (a *Activities) resting(c *Connection) error {
-	now := time.Now()
-	if a.Now != nil {
-		now = a.Now()
-	}
+	now := a.now()
 	if until := c.Maintenance.Until(now); !until.IsZero() {
 		return &restError{until, now}
 	}
 	return nil
+}
+
+func (a *Activities) now() time.Time {
+	if a.Now != nil {
+		return a.Now()
+	}
+	return time.Now()
 }
 
 // rests ends an attempt of a Poll for as long as the pair rests.

@@ -126,6 +126,36 @@ func TestBatchesRest(t *testing.T) {
 	}
 }
 
+// A window that is taken out of the configuration does not hide that the servers fail.
+func TestNoRestNoExcuse(t *testing.T) {
+	b := newBench(t)
+	b.connectErr = ErrNotConfigured
+	until := time.Now().Add(time.Hour)
+	_, err := b.poll(PollInput{Cursor: at("7"), Trouble: "pair/configuration"}, &Beat{Maintenance: until})
+	wantError(t, err, TypeWaiting, true)
+	if got := b.beat().Maintenance; !got.Before(until) {
+		t.Errorf("rests until %v, says the heartbeat", got)
+	}
+}
+
+// A trouble that lasts is in the log again and again, and not at each try.
+func TestATroubleThatLastsIsLogged(t *testing.T) {
+	b := newBench(t)
+	b.connectErr = ErrNotConfigured
+	for ago, want := range map[time.Duration]bool{30 * time.Minute: false, 61 * time.Minute: true, -time.Hour: false} {
+		b.log.Reset()
+		_, err := b.poll(PollInput{Cursor: at("7"), Trouble: "pair/configuration"}, &Beat{Logged: time.Now().Add(-ago), Fails: 20})
+		wantError(t, err, TypeWaiting, true)
+		if got := strings.Contains(b.log.String(), "still cannot be replicated"); got != want {
+			t.Errorf("logged %v ago: logged again %t", ago, got)
+		}
+	}
+	_, _ = b.poll(PollInput{Cursor: at("7"), Trouble: "pair/configuration"}, &Beat{})
+	if b.beat().Logged.IsZero() {
+		t.Error("the heartbeat does not say when it was logged")
+	}
+}
+
 // A verification comes to its turn afterwards.
 func TestVerificationRests(t *testing.T) {
 	b, now := resting(t)
