@@ -49,6 +49,13 @@ func TestSearchAttributes(t *testing.T) {
 	for i := range 12 {
 		w.change(object.ActionUpdate, fmt.Sprintf("/roles/r%d", i))
 	}
+	w.applyOp = func(activities.ApplyInput) error {
+		if n := len(*upserts); n < 2 || !strings.HasPrefix((*upserts)[1], "Lag=10 ") {
+			t.Errorf("the first page is applied while the lag is not shown: %q", *upserts)
+		}
+		w.applyOp = nil
+		return nil
+	}
 	w.at(time.Minute, func() { w.change(object.ActionUpdate, "/roles/bad") })
 	w.at(2*time.Minute, func() { bad = false })
 	w.signal(2*time.Minute, workflows.SignalStop)
