@@ -19,7 +19,7 @@ import (
 const (
 	// attributesInterval is how often the namespace is asked for its search
 	// attributes. Somebody may add or remove some at any time.
-	attributesInterval = time.Minute
+	attributesInterval = 20 * time.Second
 
 	attributesTimeout = 5 * time.Second
 )
