@@ -82,6 +82,10 @@ soak: ## take everything away that a pair needs, at random, and print what it su
 docs: ## write what the documentation has from the code: docs/settings.md
 	go generate ./internal/config
 
+.PHONY: screenshots
+screenshots: ## take the pictures of the Web UI in docs/images anew
+	CHEF_SYNC_SCREENSHOTS="$(CURDIR)/docs/images" go test ./tests/integration -run TestWebUIShowsThePairs -count 1
+
 .PHONY: record-history
 record-history: ## keep a history of the workflows for tests/replay: make record-history NAME=v1.2.3
 	go test ./tests/replay -run Fresh -count 1 -record "$(or $(NAME),$(error NAME=... is missing))"
@@ -102,4 +106,4 @@ packages: ## .deb and .rpm in dist/: make packages VERSION=1.2.3 ARCH=amd64 (def
 
 .PHONY: compose-check
 compose-check: ## check docker-compose.yml; needs docker-compose but no engine
-	docker-compose -f docker-compose.yml config --quiet
+	docker-compose -f docker-compose.yml -f deploy/compose/second-replica.yml --profile monitoring config --quiet
