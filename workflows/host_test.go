@@ -72,6 +72,7 @@ func TestListingPairStaysWithItsHost(t *testing.T) {
 // does not understand.
 func TestNewerStateIsLeftAlone(t *testing.T) {
 	w := newWorld(t)
+	w.signal(time.Minute, workflows.SignalRemove) // ends one that goes on
 	w.env.ExecuteWorkflow(workflows.Name, workflows.SyncInput{Pair: pair, State: workflows.State{Format: workflows.StateFormat + 1, Cursor: cursor(1)}})
 	err := w.env.GetWorkflowError()
 	var failed *temporal.PanicError // fails the workflow task, not the workflow

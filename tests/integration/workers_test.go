@@ -13,9 +13,11 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
 
 	"github.com/chef-sync/chef-sync/internal/chefserver"
 	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/version"
 	"github.com/chef-sync/chef-sync/tests/harness"
 	"github.com/chef-sync/chef-sync/workflows"
 )
@@ -180,7 +182,9 @@ func TestSharedStaging(t *testing.T) {
 	c.primary.ResetStats()
 	refused := c.replica.Faults().Add(chefserver.Fault{Path: harness.Path("/(roles|cookbooks)"), Method: "POST", Effect: chefserver.Status(503, `{}`)})
 	c.write.Role("staged", "1")
-	batch := func(key string) bool { return strings.HasPrefix(key, "chef-sync/batches/") && strings.HasSuffix(key, ".items") }
+	batch := func(key string) bool {
+		return strings.HasPrefix(key, "chef-sync/batches/") && strings.HasSuffix(key, ".items")
+	}
 	harness.Until(t, "a batch is staged and Apply under way", func() bool {
 		return slices.ContainsFunc(keys(), batch) && refused.Hits() > 0
 	}, func() string { return fmt.Sprint(keys()) })
@@ -256,14 +260,53 @@ func (c *crew) polls(version string) bool {
 	return false
 }
 
+// TestWorkerDeployment has pairs go to a newer ec-syncd when its version is made the
+// current one, and not before.
+func TestWorkerDeployment(t *testing.T) {
+	c := newCrew(t, 1, "temporal['deployment'] = 'chef'\n")
+	c.write.Small()
+	deployment := c.temporal.Temporal(t).WorkerDeploymentClient().GetHandle("chef")
+	current := func(build string) {
+		t.Helper()
+		var err error
+		harness.Until(t, build+" is the current version", func() bool {
+			_, err = deployment.SetCurrentVersion(t.Context(), client.WorkerDeploymentSetCurrentVersionOptions{BuildID: build})
+			return err == nil
+		}, func() string { return fmt.Sprint(err) })
+	}
+	harness.Until(t, "somebody is told that nothing will run", func() bool {
+		return strings.Contains(c.workers[0].Log(t), "set-current-version --deployment-name chef --build-id")
+	}, func() string { return c.workers[0].Log(t) })
+	const newer = "99.1.3"
+	binary := harness.BuildBinary(t, "./worker", "-ldflags", "-X github.com/chef-sync/chef-sync/internal/version.Version="+newer)
+	current(version.Development)
+	c.start()
+	c.within(moves, "bootstrap")
+
+	upgraded := harness.PrepareWorker(t, c.temporal, c.wire, c.primary.Side(), c.replica.Side(), c.settings)
+	upgraded.Binary = binary
+	upgraded.Start(t)
+	c.workers = append(c.workers, upgraded)
+	c.write.Role("both", "1")
+	c.within(moves, "before the newer version is the current one")
+	current(newer)
+	c.write.Role("newer", "1")
+	c.within(moves, "afterwards")
+	c.workers[0].Kill()
+	c.syncd = upgraded
+	c.write.Role("alone", "1")
+	c.within(moves, "without the older one")
+	c.clean()
+}
+
 // TestDowngradeLeavesNewerStateAlone: an ec-syncd that is given a state of a newer
 // format says so, does nothing, and leaves it to one that knows it.
 func TestDowngradeLeavesNewerStateAlone(t *testing.T) {
 	c := newCrew(t, 1, "")
 	c.write.Small()
 	pair := object.Pair{Replica: "sync", Source: harness.Organization, Destination: harness.Organization}
-	client := c.temporal.Temporal(t)
-	run, err := client.ExecuteWorkflow(t.Context(), workflows.StartOptions(pair, false), workflows.Name,
+	asked := c.temporal.Temporal(t)
+	run, err := asked.ExecuteWorkflow(t.Context(), workflows.StartOptions(pair, false), workflows.Name,
 		workflows.SyncInput{Pair: pair, State: workflows.State{Format: workflows.StateFormat + 1}})
 	if err != nil {
 		t.Fatal(err)
@@ -275,7 +318,7 @@ func TestDowngradeLeavesNewerStateAlone(t *testing.T) {
 	if !strings.Contains(table, "upgrade") || code == 0 {
 		t.Errorf("exit code %d, and it says:\n%s", code, table)
 	}
-	it := client.GetWorkflowHistory(t.Context(), run.GetID(), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	it := asked.GetWorkflowHistory(t.Context(), run.GetID(), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for it.HasNext() {
 		e, err := it.Next()
 		if err != nil {
