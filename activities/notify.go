@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"go.temporal.io/sdk/temporal"
 )
 
 // The kinds of an [Event].
@@ -43,11 +45,14 @@ type Poster interface {
 	Post(ctx context.Context, body []byte) error
 }
 
-// Notify tells the webhook of an event; without one it does nothing. An attempt
-// that is repeated because its success was lost tells again, with the same ID.
+// Notify tells the webhook of an event. An attempt that is repeated because its success
+// was lost tells again, with the same ID. Without a webhook it returns an error of type
+// [TypeUnavailable]: another worker of the replica may have one, or this one be told of
+// it, and nothing is to be lost meanwhile.
 func (a *Activities) Notify(ctx context.Context, e Event) error {
 	if a.Webhook == nil {
-		return nil
+		return temporal.NewApplicationErrorWithOptions("this ec-syncd has no webhook_url", TypeUnavailable,
+			temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
 	}
 	body, err := json.Marshal(e)
 	if err != nil {

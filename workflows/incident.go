@@ -24,6 +24,9 @@ type IncidentInput struct {
 	Pair object.Pair      `json:"pair"`
 	Told []string         `json:"told,omitempty"` // IDs of the events that the webhook was told
 	Last activities.Event `json:"last"`           // the last of them
+
+	// Waiting are events that were noticed and not looked at yet, oldest first.
+	Waiting []activities.Event `json:"waiting,omitempty"`
 }
 
 // IncidentWorkflowID is the ID of a pair's IncidentWorkflow: one is open at a time.
@@ -41,8 +44,15 @@ func IncidentStartOptions(p object.Pair) client.StartWorkflowOptions {
 	}
 }
 
-// mostTold bounds the events that an incident remembers.
-const mostTold = 20
+const (
+	// mostTold bounds the events that an incident remembers, mostWaiting those that
+	// wait while the webhook does not answer; the oldest are left out.
+	mostTold, mostWaiting = 20, 100
+
+	// tellWithin is for how long after an event was noticed the webhook is told of it.
+	// Later nobody wants to hear it any more.
+	tellWithin = 24 * time.Hour
+)
 
 // IncidentWorkflow is open while a pair needs somebody. It gets what several
 // ec-syncd notice, in [SignalNews], and tells the webhook of each event once; an
@@ -52,10 +62,11 @@ const mostTold = 20
 func IncidentWorkflow(ctx workflow.Context, in IncidentInput) error {
 	news := workflow.GetSignalChannel(ctx, SignalNews)
 	for {
-		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && news.Len() == 0 {
+		in.take(news)
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			return workflow.NewContinueAsNewError(ctx, IncidentName, in)
 		}
-		e, err := next(ctx, news)
+		e, err := in.next(ctx, news)
 		if err != nil {
 			return err
 		}
@@ -73,14 +84,30 @@ func IncidentWorkflow(ctx workflow.Context, in IncidentInput) error {
 			tell(ctx, e)
 		}
 		in.Told, in.Last = nil, activities.Event{}
-		if news.Len() == 0 { // or else another incident has begun
+		if in.take(news); len(in.Waiting) == 0 { // or else another incident has begun
 			return nil
 		}
 	}
 }
 
-// next waits for news, or the end of ctx.
-func next(ctx workflow.Context, news workflow.ReceiveChannel) (e activities.Event, err error) {
+// take takes the news that have come.
+func (in *IncidentInput) take(news workflow.ReceiveChannel) {
+	for {
+		var e activities.Event
+		if !news.ReceiveAsync(&e) {
+			break
+		}
+		in.Waiting = append(in.Waiting, e)
+	}
+	in.Waiting = slices.Clone(in.Waiting[max(len(in.Waiting)-mostWaiting, 0):])
+}
+
+// next returns the next event, and waits until there is one, or ctx ends.
+func (in *IncidentInput) next(ctx workflow.Context, news workflow.ReceiveChannel) (e activities.Event, err error) {
+	if len(in.Waiting) > 0 {
+		e, in.Waiting = in.Waiting[0], in.Waiting[1:]
+		return e, ctx.Err()
+	}
 	workflow.NewSelector(ctx).
 		AddReceive(news, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, &e) }).
 		AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { err = ctx.Err() }).
@@ -88,12 +115,20 @@ func next(ctx workflow.Context, news workflow.ReceiveChannel) (e activities.Even
 	return e, err
 }
 
-// tell tells the webhook, for a day. Later nobody wants to hear it any more.
+// tell tells the webhook, again and again if it must, until an event is old.
 func tell(ctx workflow.Context, e activities.Event) {
+	left := tellWithin
+	if age := workflow.Now(ctx).Sub(e.At); age > 0 { // else a clock was put back, or differs
+		left -= age
+	}
+	if left <= 0 {
+		workflow.GetLogger(ctx).Error("webhook was not told in time", "org", e.Organization, "event", e.Event, "at", e.At)
+		return
+	}
 	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		Summary:                "tell the webhook: " + e.Event,
 		StartToCloseTimeout:    15 * time.Second, // after which it is told again, if a worker died
-		ScheduleToCloseTimeout: 24 * time.Hour,
+		ScheduleToCloseTimeout: left,
 		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: 2 * time.Second, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute},
 	})
 	if err := workflow.ExecuteActivity(actx, activities.NameNotify, e).Get(actx, nil); err != nil {

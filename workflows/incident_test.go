@@ -3,14 +3,18 @@ package workflows_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/workflows"
@@ -20,13 +24,20 @@ import (
 // IDs that the webhook was told. fails is how many times it refuses.
 func incident(t *testing.T, fails int, news ...activities.Event) (told []string, ended bool) {
 	t.Helper()
+	return incidentWith(t, fails, errors.New("503"), news...)
+}
+
+// incidentWith is incident with the error of a refusal.
+func incidentWith(t *testing.T, fails int, refusal error, news ...activities.Event) (told []string, ended bool) {
+	t.Helper()
 	var s testsuite.WorkflowTestSuite
 	s.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := s.NewTestWorkflowEnvironment()
+	env.SetStartTime(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 	workflows.Register(env)
 	env.RegisterActivityWithOptions(func(_ context.Context, e activities.Event) error {
 		if fails--; fails >= 0 {
-			return errors.New("503")
+			return refusal
 		}
 		told = append(told, e.ID)
 		return nil
@@ -40,6 +51,55 @@ func incident(t *testing.T, fails int, news ...activities.Event) (told []string,
 		ended = true
 	}
 	return told, ended
+}
+
+// TestIncidentOfAFlappingPair: what was noticed while the webhook was down is told when it
+// answers, the latest of it, unless it is a day old; and an incident never ends for
+// the number of its events.
+func TestIncidentOfAFlappingPair(t *testing.T) {
+	var news []activities.Event
+	for i := range 300 {
+		kind := map[bool]string{true: "trouble", false: "recovered"}[i%2 == 0]
+		news = append(news, noticed(kind, fmt.Sprint(kind, i), i+1))
+	}
+	news = append(news, noticed("halted", "h", 301))
+	slowly := temporal.NewApplicationErrorWithOptions("503", "", temporal.ApplicationErrorOptions{NextRetryDelay: time.Hour})
+	told, ended := incidentWith(t, 6, slowly, news...)
+	if n := len(told); n < 50 || n > 101 || told[0] != "trouble0" || told[n-1] != "h" || ended {
+		t.Errorf("%d told, from %v to %v, ended %t; want the first, the latest, and to go on", n, told[0], told[n-1], ended)
+	}
+	told, _ = incident(t, 0, noticed("halted", "old", -24*60), noticed("halted", "new", 1))
+	if diff := cmp.Diff([]string{"new"}, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
+// TestIncidentGoesOnAsNew: what waits is carried on.
+func TestIncidentGoesOnAsNew(t *testing.T) {
+	var s testsuite.WorkflowTestSuite
+	s.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := s.NewTestWorkflowEnvironment()
+	workflows.Register(env)
+	env.RegisterActivityWithOptions(func(context.Context, activities.Event) error { return nil },
+		activity.RegisterOptions{Name: activities.NameNotify})
+	env.SetContinueAsNewSuggested(true)
+	env.RegisterDelayedCallback(func() {
+		for _, id := range []string{"h1", "h2"} {
+			env.SignalWorkflow(workflows.SignalNews, noticed("halted", id, 0))
+		}
+	}, 0)
+	env.ExecuteWorkflow(workflows.IncidentName, workflows.IncidentInput{Pair: pair, Told: []string{"h0"}})
+	var again *workflow.ContinueAsNewError
+	if !errors.As(env.GetWorkflowError(), &again) {
+		t.Fatalf("%v; want to go on as new", env.GetWorkflowError())
+	}
+	var in workflows.IncidentInput
+	if err := converter.GetDefaultDataConverter().FromPayloads(again.Input, &in); err != nil {
+		t.Fatal(err)
+	}
+	if len(in.Waiting) != 2 || in.Waiting[1].ID != "h2" || len(in.Told) != 1 {
+		t.Errorf("carried on %+v; want h0, h1 and h2", in)
+	}
 }
 
 // noticed is an event, noticed in the given minute.
