@@ -87,19 +87,19 @@ func tlsHint(err error, host string) string {
 	case errors.As(err, &record):
 		return "the server does not speak TLS on this port, plain http perhaps: check the server URL"
 	case errors.Is(err, errPin):
-		return "if the server's key was changed on purpose, set the pin to the new one; if not, somebody is in between"
+		return "if the server's key was changed on purpose, set the pin (master_tls['pin_sha256'], replica_tls['pin_sha256']) to the new one; if not, somebody is in between"
 	case errors.As(err, &authority):
 		if !strings.Contains(host, ":") {
 			host += ":443"
 		}
 		return fmt.Sprintf("fetch the server's certificate with openssl s_client -showcerts -connect %s </dev/null | "+
-			"openssl x509 >chef.pem, compare it with the one on the server, and name the file in the CA file option", host)
+			"openssl x509 >chef.pem, compare it with the one on the server, and name the file in master_tls['ca_file'] or replica_tls['ca_file']", host)
 	case errors.As(err, &name):
-		return "use the host name that the server's certificate is for, or pin the certificate's key"
+		return "write the host name that the server's certificate is for as master or replica, or pin the certificate's key with master_tls['pin_sha256'] or replica_tls['pin_sha256']"
 	case errors.As(err, &cert) && cert.Reason == x509.Expired:
 		return "the server's certificate has expired, or this host's clock is wrong"
 	case strings.Contains(err.Error(), "remote error"):
 		return "the server refused this side: it may ask for a client certificate"
 	}
-	return "check the server's certificate and the CA file option"
+	return "check the server's certificate, and master_tls['ca_file'] or replica_tls['ca_file']"
 }

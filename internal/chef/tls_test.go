@@ -117,7 +117,7 @@ func TestTLS(t *testing.T) {
 		{"unknown authority", good, nil, TLSOptions{}, "openssl s_client -showcerts -connect 127.0.0.1:"},
 		{"custom CA", good, nil, TLSOptions{CAFile: good.certFile}, ""},
 		{"another CA", good, nil, TLSOptions{CAFile: other.certFile}, "openssl s_client"},
-		{"another name", misnamed, nil, TLSOptions{CAFile: misnamed.certFile}, "use the host name"},
+		{"another name", misnamed, nil, TLSOptions{CAFile: misnamed.certFile}, "write the host name"},
 		{"pin in base64", misnamed, nil, TLSOptions{PinSHA256: base64.StdEncoding.EncodeToString(misnamed.pin())}, ""},
 		{"pin as curl has it", good, nil, TLSOptions{PinSHA256: "sha256//" + base64.StdEncoding.EncodeToString(good.pin())}, ""},
 		{"pin in hex", good, nil, TLSOptions{PinSHA256: hex.EncodeToString(good.pin())}, ""},

@@ -55,13 +55,24 @@ func (r *reader) server(name string, s *Server) side {
 	case !r.cfg.Replicates() || r.failed[name] || r.failed["ec_sync_client"]:
 	case name == "replica":
 		s.URL = thisHost
-		r.notice(0, name, "replica is not set: the server on this host, "+s.URL+", is the replica.")
+		r.notice(0, name, onThisHost(name, "replica", s))
 	case r.cfg.Role == RoleMasterAndReplica && r.replicaElsewhere():
 		s.URL = thisHost
-		r.notice(0, name, "master is not set: the server on this host, "+s.URL+", is the primary.")
+		r.notice(0, name, onThisHost(name, "primary", s))
 	default:
 		r.origins[name] = origin{broken: true}
 		r.fail(position{}, "the setting master is missing", "write the URL of the primary server: master 'https://chef.example.com'")
+	}
+	return out
+}
+
+// onThisHost says which server a setting that is not there means, and, if nothing
+// says how to trust it, what its certificate has to be.
+func onThisHost(setting, role string, s *Server) string {
+	out := setting + " is not set: the server on this host, " + s.URL + ", is the " + role + "."
+	if s.TLS == (TLS{}) {
+		out += " Its certificate has to be for that address; if it is for a name, as most are, write that name: " +
+			setting + " 'https://chef.example.com'. For one that nobody signed set " + setting + "_tls['pin_sha256'] or ['ca_file']."
 	}
 	return out
 }

@@ -220,6 +220,7 @@ func TestOnConfig(t *testing.T) {
 		{"", "chef-sync-ctl sync-status", "chef-sync-ctl sync-status"},
 		{"x.rb", "chef-sync-ctl sync-status", "chef-sync-ctl --config x.rb sync-status"},
 		{"x.rb", "systemctl start ec-syncd\nchef-sync-ctl doctor", "systemctl start ec-syncd\nchef-sync-ctl --config x.rb doctor"},
+		{"x.rb", "sudo chef-sync-ctl doctor", "sudo chef-sync-ctl --config x.rb doctor"},
 		{"x.rb", "ssh PRIMARY chef-sync-ctl doctor", "ssh PRIMARY chef-sync-ctl doctor"},
 		{"x.rb", "chef-sync-ctl --config FILE …", "chef-sync-ctl --config FILE …"},
 		{"x.rb", "chef-sync-ctl --address HOST:PORT --replica NAME …", "chef-sync-ctl --address HOST:PORT --replica NAME …"},

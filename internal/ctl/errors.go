@@ -97,9 +97,13 @@ func onConfig(config, lines string) string {
 	}
 	var b strings.Builder
 	for line := range strings.Lines(lines) {
-		rest, ours := strings.CutPrefix(line, program+" ")
+		sudo, plain := "", line
+		if strings.HasPrefix(line, "sudo ") {
+			sudo, plain = "sudo ", strings.TrimPrefix(line, "sudo ")
+		}
+		rest, ours := strings.CutPrefix(plain, program+" ")
 		if ours && !strings.Contains(" "+rest, " --"+flagConfig+" ") && !strings.Contains(rest, "--"+flagAddress+" HOST:PORT --"+flagReplica) {
-			line = program + " --" + flagConfig + " " + config + " " + rest
+			line = sudo + program + " --" + flagConfig + " " + config + " " + rest
 		}
 		b.WriteString(line)
 	}

@@ -95,17 +95,17 @@ func (a *App) reconfigure(c *cli.Context) error {
 			return r.set.onPrimary("reconfigure --"+flag, "reconfigure --"+flag+" …")
 		}
 	}
+	readable := r.readable()
 	if r.cfg.Role != config.RoleReplica && (r.cfg.Serves() || r.uninstall) {
 		if err := r.primary(c.Context); err != nil {
 			return err
 		}
 	}
 	if r.cfg.Replicates() && !r.uninstall {
-		if err := r.replica(); err != nil {
+		if err := r.replica(readable); err != nil {
 			return err
 		}
 	}
-	r.unreadable()
 	if !r.cfg.Serves() && !r.cfg.Replicates() {
 		r.note("ec_sync_client['enable'] or ec_sync_server['enable'] is false: nothing runs on this host.")
 	}

@@ -13,8 +13,9 @@ import (
 	"github.com/chef-sync/chef-sync/internal/doctor"
 )
 
-// replica checks what a replicator needs of this host.
-func (r *reconfiguration) replica() error {
+// replica checks what a replicator needs of this host. readable says that ec-syncd
+// can read its files.
+func (r *reconfiguration) replica(readable bool) error {
 	for _, s := range []config.Server{r.cfg.Primary, r.cfg.Replica} {
 		if err := readableKey(s.KeyFile); err != nil {
 			return fail(ExitUsage, mendKey(s.KeyFile, r.set.file), "reconfigure: %w", err)
@@ -28,7 +29,9 @@ func (r *reconfiguration) replica() error {
 			return fail(ExitNotDone, "$EDITOR "+r.set.file+"    # ec_sync_client['dir'] and ['log_directory']", "reconfigure: %w", err)
 		}
 	}
-	r.note("%s is in order, and so are keys and directories: a replica needs nothing else. On the primary, %s reconfigure with role :master is optional.", r.set.file, program)
+	if readable {
+		r.note("%s is in order, and so are keys and directories: a replica needs nothing else. On the primary, %s reconfigure with role :master is optional.", r.set.file, program)
+	}
 	r.answer.Next = append(r.answer.Next, "systemctl restart ec-syncd")
 	for _, p := range r.cfg.Pairs {
 		p.Replica = r.set.replica
@@ -37,16 +40,19 @@ func (r *reconfiguration) replica() error {
 	return nil
 }
 
-// unreadable tells root of files that the user of ec-syncd cannot read.
-func (r *reconfiguration) unreadable() {
+// readable reports whether the user of ec-syncd can read its files, and says what
+// it cannot read.
+func (r *reconfiguration) readable() bool {
 	service, err := doctor.Service(r.cfg)
 	if err != nil || r.uninstall {
-		return
+		return true
 	}
-	if bad := service.CannotRead(r.cfg); len(bad) > 0 {
+	bad := service.CannotRead(r.cfg)
+	if len(bad) > 0 {
 		r.note("Problem: %s, who owns the working directory and so runs ec-syncd, cannot read %s.", service.Name, strings.Join(bad, ", "))
-		r.answer.Next = append([]string{service.Give(bad)}, r.answer.Next...)
+		r.answer.Next = append(r.answer.Next, service.Give(bad))
 	}
+	return len(bad) == 0
 }
 
 // makeDir makes a directory and those above it, each for the owner of the one
@@ -91,6 +97,11 @@ func mendKey(file, config string) string {
 		return "scp -p OTHERHOST:" + file + " " + file
 	case err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0:
 		return "chmod 600 " + file
+	}
+	if f, err := os.Open(file); errors.Is(err, fs.ErrPermission) {
+		return "ls -l " + file + "    # this has to run as its owner, or as root"
+	} else if err == nil {
+		_ = f.Close()
 	}
 	return "$EDITOR " + config + "    # ec_sync_client['sync_key']"
 }

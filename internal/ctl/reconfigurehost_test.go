@@ -3,8 +3,11 @@ package ctl
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
+
+	"github.com/chef-sync/chef-sync/internal/config"
 )
 
 // TestMakeDir: directories belong to whom the one above them belongs.
@@ -66,5 +69,29 @@ func TestMendKey(t *testing.T) {
 	}
 	if got := mendKey(file, "f.rb"); got != "$EDITOR f.rb    # ec_sync_client['sync_key']" {
 		t.Error(got)
+	}
+}
+
+// TestReadable: what ec-syncd cannot read is said first, with the command.
+func TestReadable(t *testing.T) {
+	if os.Geteuid() != 0 { // nothing can be given to somebody else: the owner reads all
+		return
+	}
+	dir := t.TempDir()
+	key := filepath.Join(dir, "k.pem")
+	if err := os.WriteFile(key, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config.Defaults()
+	cfg.Dir, cfg.Primary.KeyFile, cfg.Replica.KeyFile = filepath.Join(dir, "data"), key, key
+	r := &reconfiguration{cfg: cfg}
+	if !r.readable() || len(r.answer.Notes)+len(r.answer.Next) > 0 {
+		t.Errorf("%+v; root reads everything", r.answer)
+	}
+	if err := os.Chown(dir, 4711, 4711); err != nil {
+		t.Fatal(err)
+	}
+	if r.readable() || len(r.answer.Notes) != 1 || !slices.Equal(r.answer.Next, []string{"chown 4711 " + key}) {
+		t.Errorf("%+v; want the key to be given to 4711", r.answer)
 	}
 }
