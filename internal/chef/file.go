@@ -215,7 +215,11 @@ func (t *transfer) end() {
 	t.timer.Stop()
 	t.cancel(nil)
 	t.client.observe(t.request.Method, routeFile, t.status, t.started, t.attempt)
-	t.turn.End(t.client.outcome(t.parent, t.status, t.header, t.err))
+	outcome := t.client.outcome(t.parent, t.status, t.header, t.err)
+	if !strings.EqualFold(t.request.URL.Host, t.client.root.Host) { // who asks to be left alone is another server
+		outcome.Alone = 0
+	}
+	t.turn.End(outcome)
 }
 
 // paced returns what is read of a body, as fast as the server may be read.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,6 +56,19 @@ func TestRetryAfterCountsForTheWholeServer(t *testing.T) {
 				t.Errorf("another organization's request went after %v, %v; want the rest of 17s", got, err)
 			}
 		})
+	}
+}
+
+// A store of files that asks to be left alone is not the Chef server.
+func TestRetryAfterOfAnotherHost(t *testing.T) {
+	store := httptest.NewServer(says(503, "", "Retry-After", "600"))
+	defer store.Close()
+	c := testClient(t, says(200, "[]"), noRetries, func(o *Options) { o.FileHosts = []string{store.URL} })
+	if err := c.UploadFile(t.Context(), store.URL+"/x", sumOf(nil), 0, opener(nil)); RetryAfter(err) != 10*time.Minute {
+		t.Fatalf("%v", err)
+	}
+	if _, err := c.DoGlobal(t.Context(), http.MethodGet, "/users", nil, nil); err != nil {
+		t.Errorf("the Chef server is left alone: %v", err)
 	}
 }
 

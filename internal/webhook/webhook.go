@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -94,9 +95,14 @@ func plain(err error) error {
 	}
 	var dns *net.DNSError
 	var op *net.OpError
+	var name x509.HostnameError
 	switch {
 	case errors.As(err, &dns):
 		return errors.New("its host has no address")
+	case errors.As(err, &name):
+		return errors.New("its certificate is one for another host")
+	case strings.Contains(err.Error(), "Location"):
+		return errors.New("its answer is a redirect to what is no URL")
 	case errors.As(err, &op):
 		return fmt.Errorf("%s: %w", op.Op, op.Err)
 	default:

@@ -63,6 +63,11 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 	tls := httptest.NewTLSServer(http.NotFoundHandler())
 	defer tls.Close()
 	tls.Config.ErrorLog = nil
+	astray := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "http://[s3cr3t")
+		w.WriteHeader(http.StatusFound)
+	}))
+	defer astray.Close()
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, c := range map[string]struct {
@@ -73,10 +78,12 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		"no host":     {t.Context(), "http://s3cr3t.invalid/s3cr3t"},
 		"no URL":      {t.Context(), "http://[s3cr3t"},
 		"certificate": {t.Context(), tls.URL + "/s3cr3t"},
+		"other host":  {t.Context(), strings.Replace(tls.URL, "127.0.0.1", "localhost", 1) + "/s3cr3t"},
+		"astray":      {t.Context(), astray.URL + "/s3cr3t"},
 		"cancelled":   {cancelled, tls.URL + "/s3cr3t"},
 	} {
 		err := webhook.New(c.url, "").Post(c.ctx, nil)
-		if err == nil || strings.Contains(err.Error(), "s3cr3t") || !strings.Contains(err.Error(), "webhook_url") {
+		if err == nil || strings.Contains(err.Error(), "s3cr3t") || strings.Contains(err.Error(), "localhost") || !strings.Contains(err.Error(), "webhook_url") {
 			t.Errorf("%s: %v; want an error that names the setting and not the URL", name, err)
 		}
 	}
