@@ -29,6 +29,7 @@ func NewWire(t testing.TB, server string) *Wire {
 	if u, err := url.Parse(server); err == nil && u.Host != "" {
 		host = u.Host
 	}
+	zerolog.SetGlobalLevel(zerolog.Disabled) // some toxics log past the logger that they are given
 	w := &Wire{Port: FreePort(t)}
 	w.URL = "http://" + loopback(w.Port)
 	switchboard := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
