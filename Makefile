@@ -71,7 +71,7 @@ bench: ## measure against a bare loop that makes the same calls
 	go test ./internal/feedserver/changelog -run '^$$' -bench . -timeout 30m
 
 .PHONY: bench-scale
-bench-scale: ## measure 500 and 2,000 pairs in one ec-syncd, some 15 minutes
+bench-scale: ## measure 100, 500 and 2,000 pairs in one ec-syncd, some 20 minutes
 	go test ./tests/bench -run '^$$' -bench Scale -benchtime 1x -timeout 60m
 
 .PHONY: soak

@@ -192,7 +192,7 @@ func replicationRows() []row {
 			doc: "How often the feed is asked for changes: seconds, or a duration such as '30s' or '5m'."},
 		{path: p("poll_hold"), def: symbol("auto"), set: hold,
 			doc: "How long one poll waits for a change before Temporal starts the next one, up to 60 seconds; it occupies one activity slot per pair meanwhile. " +
-				":auto has a feed server hold the request, so that a change is copied at once, and ends each poll otherwise; where there are so many pairs that Temporal would start more than five polls a second, polls wait longer, up to 60 seconds."},
+				":auto has a feed server hold the request, so that a change is copied at once, and ends each poll otherwise; where there are so many pairs that Temporal would start more than five polls a second, polls wait longer, up to five minutes."},
 		{path: p("deep_interval"), def: "10m", set: duration(func(r *reader) *time.Duration { return &r.cfg.DeepInterval }, 0, 30*24*time.Hour),
 			doc: "How often the listing feed compares contents rather than names; 0 does so at each poll."},
 		{path: p("feed"), def: symbol(FeedAuto), set: choice(func(r *reader) *string { return &r.cfg.Feed }, FeedAuto, FeedUpdatedSince, FeedListing),

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/chef-sync/chef-sync/internal/config"
 	"github.com/chef-sync/chef-sync/internal/object"
@@ -25,34 +25,87 @@ const (
 	// down at its time.
 	catchup = time.Hour
 
-	// scheduleTimeout bounds what is done about schedules at the start.
+	// scheduleTimeout bounds what is done about schedules at the start, and
+	// scheduleEach is added for each pair.
 	scheduleTimeout = 30 * time.Second
+	scheduleEach    = 100 * time.Millisecond
+
+	// schedulesAtOnce is how many are put side by side.
+	schedulesAtOnce = 4
 )
 
 // schedule makes the Temporal Schedules of this replica what the configuration
-// says about verify_at: one for each pair that has it, and no other. What cannot
-// be done is logged and stops nobody: replication does not need it, and the next
-// start tries again. A schedule that somebody paused stays paused.
+// says about verify_at: one for each pair that has it, and no other. Those that are
+// right already are left alone. What cannot be done is logged and stops nobody:
+// replication does not need it, and the next start tries again. A schedule that
+// somebody paused stays paused.
 func (d *Daemon) schedule(ctx context.Context, cfg *config.Config) {
-	ctx, cancel := context.WithTimeout(ctx, scheduleTimeout)
+	ctx, cancel := context.WithTimeout(ctx, scheduleTimeout+time.Duration(len(cfg.Pairs))*scheduleEach)
 	defer cancel()
 	const hint = "may ec-syncd list, create, update and delete schedules in this namespace? " +
 		"Until then: chef-sync-ctl verify ORG, from cron"
 	schedules := d.client.ScheduleClient()
-	var wanted []string
+	have, listed := listSchedules(ctx, schedules, cfg.Name) // what is not seen is put once more
+	wanted := map[string]bool{}
+	var g errgroup.Group
+	g.SetLimit(schedulesAtOnce)
 	for _, p := range cfg.Pairs {
 		at := cfg.Settings(p).VerifyAt
 		if at == "" {
 			continue
 		}
-		wanted = append(wanted, workflows.VerifyWorkflowID(p))
-		if err := putSchedule(ctx, schedules, p, at); err != nil {
-			d.log.WarnContext(ctx, "a nightly verification is not scheduled", "org", p.Destination, "err", err, "hint", hint)
+		id := workflows.VerifyWorkflowID(p)
+		wanted[id] = true
+		if isSchedule(have[id], p, at) {
+			continue
 		}
+		g.Go(func() error {
+			if err := putSchedule(ctx, schedules, p, at); err != nil {
+				d.log.WarnContext(ctx, "a nightly verification is not scheduled", "org", p.Destination, "err", err, "hint", hint)
+			}
+			return nil
+		})
 	}
-	if err := d.deleteSchedules(ctx, schedules, cfg.Name, wanted); err != nil {
+	_ = g.Wait()
+	if err := errors.Join(listed, d.deleteSchedules(ctx, schedules, have, wanted)); err != nil {
 		d.log.WarnContext(ctx, "old schedules of nightly verifications may be left", "err", err, "hint", hint)
 	}
+}
+
+// listSchedules returns the replica's schedules that are ours, by ID; with an error,
+// those that it has seen before.
+func listSchedules(ctx context.Context, schedules client.ScheduleClient, replica string) (map[string]*client.ScheduleListEntry, error) {
+	out := map[string]*client.ScheduleListEntry{}
+	list, err := schedules.List(ctx, client.ScheduleListOptions{})
+	if err != nil {
+		return out, fmt.Errorf("list schedules: %w", err)
+	}
+	prefix := workflows.VerifyWorkflowID(object.Pair{Replica: replica})
+	for list.HasNext() {
+		s, err := list.Next()
+		if err != nil {
+			return out, fmt.Errorf("list schedules: %w", err)
+		}
+		if _, ours := s.Memo.GetFields()[scheduleMemo]; ours && strings.HasPrefix(s.ID, prefix) {
+			out[s.ID] = s
+		}
+	}
+	return out, nil
+}
+
+// isSchedule reports whether a schedule, nil for none, verifies a pair at a time. Its
+// note says which organizations it reads; somebody who paused it has perhaps put
+// another one there.
+func isSchedule(s *client.ScheduleListEntry, p object.Pair, at string) bool {
+	want, err := scheduleOptions(p, at)
+	if err != nil || s == nil || s.Spec == nil || s.Note != want.Note || len(s.Spec.Calendars) != 1 {
+		return false
+	}
+	is, only := s.Spec.Calendars[0], func(in []client.ScheduleRange, want int) bool {
+		return len(in) == 1 && in[0].Start == want && in[0].End <= want
+	}
+	c := want.Spec.Calendars[0]
+	return only(is.Hour, c.Hour[0].Start) && only(is.Minute, c.Minute[0].Start)
 }
 
 // putSchedule creates or updates the schedule of a pair's verification.
@@ -70,6 +123,9 @@ func putSchedule(ctx context.Context, schedules client.ScheduleClient, p object.
 			s := in.Description.Schedule
 			s.Spec, s.Action = &o.Spec, o.Action
 			s.Policy.Overlap, s.Policy.CatchupWindow = o.Overlap, o.CatchupWindow
+			if s.State != nil && !s.State.Paused { // or else it says why
+				s.State.Note = o.Note
+			}
 			return &client.ScheduleUpdate{Schedule: &s}, nil
 		},
 	})
@@ -104,28 +160,18 @@ func scheduleOptions(p object.Pair, at string) (client.ScheduleOptions, error) {
 	}, nil
 }
 
-// deleteSchedules deletes the replica's schedules that are not wanted.
-func (d *Daemon) deleteSchedules(ctx context.Context, schedules client.ScheduleClient, replica string, wanted []string) error {
-	list, err := schedules.List(ctx, client.ScheduleListOptions{})
-	if err != nil {
-		return fmt.Errorf("list schedules: %w", err)
-	}
+// deleteSchedules deletes those schedules that are not wanted.
+func (d *Daemon) deleteSchedules(ctx context.Context, schedules client.ScheduleClient, have map[string]*client.ScheduleListEntry, wanted map[string]bool) error {
 	var errs []error
-	for list.HasNext() {
-		s, err := list.Next()
-		if err != nil {
-			return errors.Join(append(errs, fmt.Errorf("list schedules: %w", err))...)
-		}
-		_, ours := s.Memo.GetFields()[scheduleMemo]
-		prefix := workflows.VerifyWorkflowID(object.Pair{Replica: replica})
-		if !ours || !strings.HasPrefix(s.ID, prefix) || slices.Contains(wanted, s.ID) {
+	for id := range have {
+		if wanted[id] {
 			continue
 		}
-		if err := schedules.GetHandle(ctx, s.ID).Delete(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("delete schedule %s: %w", s.ID, err))
+		if err := schedules.GetHandle(ctx, id).Delete(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("delete schedule %s: %w", id, err))
 			continue
 		}
-		d.log.InfoContext(ctx, "nightly verification no longer scheduled", "schedule", s.ID)
+		d.log.InfoContext(ctx, "nightly verification no longer scheduled", "schedule", id)
 	}
 	return errors.Join(errs...)
 }

@@ -24,9 +24,9 @@ const (
 	// are.
 	checksPerSecond = 5
 
-	maxHold   = time.Minute
+	maxHold   = 5 * time.Minute
 	leastBeat = 2 * time.Second
-	maxBeat   = 10 * time.Second
+	maxBeat   = 20 * time.Second // a dead worker's polls are given to another after three
 	maxCheck  = 10 * time.Minute
 
 	// longPoll is how long a feed may keep the request of a pair that does not hold.
@@ -38,7 +38,7 @@ const (
 //	pairs / interval        poll_hold :auto
 //	up to 5 a second        attempts end at once, so that each look is seen; a feed that can
 //	                        wait does so for 20 s
-//	more                    attempts last so long that 5 begin in a second; up to 1 min
+//	more                    attempts last so long that 5 begin in a second; up to 5 min
 //
 // With an interval above longPoll nobody is made to wait: whoever sets it wants the
 // primary to be asked less often than that.

@@ -24,16 +24,16 @@ func TestWaits(t *testing.T) {
 		// More: attempts last.
 		{51, 10 * s, config.HoldAuto, activities.Settings{PollHold: 10200 * time.Millisecond, PollBeat: 2 * s, CheckEvery: m}},
 		{26, 5 * s, config.HoldAuto, activities.Settings{PollHold: 5200 * time.Millisecond, PollBeat: 2 * s, CheckEvery: m}},
-		{500, 5 * s, config.HoldAuto, activities.Settings{PollHold: m, PollBeat: 5 * s, CheckEvery: 100 * s}},
-		{2000, 5 * s, config.HoldAuto, activities.Settings{PollHold: m, PollBeat: 10 * s, CheckEvery: 400 * s}},
-		{100000, 5 * s, config.HoldAuto, activities.Settings{PollHold: m, PollBeat: 10 * s, CheckEvery: 10 * m}},
+		{500, 5 * s, config.HoldAuto, activities.Settings{PollHold: 100 * s, PollBeat: 5 * s, CheckEvery: 100 * s}},
+		{2000, 5 * s, config.HoldAuto, activities.Settings{PollHold: 5 * m, PollBeat: 20 * s, CheckEvery: 400 * s}},
+		{100000, 5 * s, config.HoldAuto, activities.Settings{PollHold: 5 * m, PollBeat: 20 * s, CheckEvery: 10 * m}},
 		// A long interval is meant.
 		{1, 5 * m, config.HoldAuto, activities.Settings{CheckEvery: m}},
 		{1000, 5 * m, config.HoldAuto, activities.Settings{CheckEvery: 200 * s}},
 		// What was set counts.
 		{1, 10 * s, 0, activities.Settings{CheckEvery: m}},
 		{2000, 5 * s, 0, activities.Settings{CheckEvery: 400 * s}},
-		{2000, 5 * s, 30 * s, activities.Settings{PollHold: 30 * s, PollBeat: 10 * s, CheckEvery: 400 * s}},
+		{2000, 5 * s, 30 * s, activities.Settings{PollHold: 30 * s, PollBeat: 20 * s, CheckEvery: 400 * s}},
 	} {
 		var got activities.Settings
 		waits(&got, c.pairs, c.interval, c.hold)

@@ -19,7 +19,7 @@
 // what ec-syncd holds in memory on the way, and verified when they are equal, in
 // turn with a bare loop that reads what a proof of equality cannot do without.
 //
-// One ec-syncd with 500 and with 2,000 pairs (make bench-scale) idles, and has some of
+// One ec-syncd with 100, 500 and 2,000 pairs (make bench-scale) idles, and has some of
 // them change at once. What a burst costs is its processor time less that of idling as
 // long.
 //

@@ -53,8 +53,9 @@ func (c *crowd) until(what string, yes func() bool) {
 	}
 }
 
-// following counts the pairs that follow.
+// following counts the pairs that follow, which costs Temporal something.
 func (c *crowd) following() int64 {
+	time.Sleep(time.Second)
 	got, err := c.temporal.CountWorkflow(c.t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
 		Query: fmt.Sprintf("WorkflowType = '%s' AND ChefSyncMode = '%s'", workflows.Name, workflows.ModeFollowing),
 	})

@@ -64,14 +64,14 @@ func (t *scaleTable) print() {
 		return float64(f.idle.events) / float64(f.pairs) * time.Hour.Seconds() / f.idle.took.Seconds()
 	})
 	for i, n := range t.s.bursts {
-		of := fmt.Sprintf("%d pairs change: ", n)
+		of := fmt.Sprintf("%d pairs, or all, change: ", n)
 		row(of+"all equal after", func(f figures) any { return f.bursts[i].wall })
 		row(of+"client CPU beyond idling, ms a pair", func(f figures) any { return f.beyond(f.bursts[i]) })
-		row(of+"history events, a pair", func(f figures) any { return float64(f.bursts[i].events) / float64(n) })
+		row(of+"history events, a pair", func(f figures) any { return float64(f.bursts[i].events) / float64(f.bursts[i].pairs) })
 	}
 	last := len(t.s.bursts) - 1
 	row("a bare loop over as many", func(f figures) any { return f.bare.wall })
-	row("CPU a pair, the largest number against the smallest", func(f figures) any {
+	row("client CPU a pair, the larger burst against the smaller", func(f figures) any {
 		return f.beyond(f.bursts[last]) / f.beyond(f.bursts[0])
 	})
 	out.print(fmt.Sprintf("one ec-syncd with its Temporal server, poll_interval 5, poll_hold :auto, feed updated_since, watched for %v", t.s.idle))
