@@ -129,7 +129,8 @@ var scenes = map[string][]scene{
 		{`up{job="other",instance="a"} 0x120`, 0, ""},
 	},
 	"ChefSyncNoWorker": {
-		{`chef_sync_temporal_up{replica="sync",instance="a"} 1x9 0x100`, 15 * time.Minute, ""},
+		{`chef_sync_temporal_up{replica="sync",instance="a"} 1x9 0x100`, 15 * time.Minute, "sync"},
+		{"chef_sync_temporal_up{replica=\"sync\",instance=\"a\"} 1x9 _x100\nchef_sync_temporal_up{replica=\"eu\",instance=\"b\"} 1x120", 19 * time.Minute, "sync"},
 		{`up{job="chef-sync",instance="a"} 0x120`, 5 * time.Minute, ""},
 		{"chef_sync_temporal_up{replica=\"sync\",instance=\"a\"} 0x120\nchef_sync_temporal_up{replica=\"sync\",instance=\"b\"} 1x120", 0, ""},
 	},
