@@ -59,27 +59,30 @@ func TestClockIsTheStores(t *testing.T) {
 			t.Errorf("the store's clock is off by %s, %v", off, err)
 		}
 		wantKeys(t, s)
-		asked := 0
-		s.clock = clock{measure: func(context.Context) (time.Time, error) {
-			asked++
-			return time.Now().Add(-72 * time.Hour), nil // so ours is ahead
-		}}
-		stageBatch(t, s, "B", item(1))
-		for range 3 {
-			if err := s.Purge(ctx, time.Hour); err != nil {
-				t.Fatal(err)
-			}
-		}
-		wantKeys(t, s, "batches/B.items")
-		if asked != 1 {
-			t.Errorf("asked for the time %d times, want once an hour", asked)
-		}
 		boom := errors.New("boom")
 		s.clock = clock{measure: func(context.Context) (time.Time, error) { return time.Time{}, boom }}
+		stageBatch(t, s, "B", item(1))
 		if err := s.Purge(ctx, 0); !errors.Is(err, boom) {
 			t.Errorf("purge without a clock: %v", err)
 		}
 		wantKeys(t, s, "batches/B.items")
+		asked := 0
+		s.clock = clock{measure: func(context.Context) (time.Time, error) {
+			asked++
+			return time.Now().Add(2 * time.Hour), nil
+		}}
+		for _, c := range []struct {
+			age  time.Duration
+			want []string
+		}{{3 * time.Hour, []string{"batches/B.items"}}, {time.Hour, nil}} {
+			if err := s.Purge(ctx, c.age); err != nil {
+				t.Fatal(err)
+			}
+			wantKeys(t, s, c.want...)
+		}
+		if asked != 1 {
+			t.Errorf("asked for the time %d times, want once an hour", asked)
+		}
 	})
 }
 
