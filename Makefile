@@ -75,7 +75,7 @@ bench-scale: ## measure 100, 500 and 2,000 pairs in one ec-syncd, some 20 minute
 	go test ./tests/bench -run '^$$' -bench Scale -benchtime 1x -timeout 60m
 
 .PHONY: soak
-soak: ## take everything away that a pair needs, at random, and print what it survived: make soak DURATION=1h
+soak: ## take everything away that a pair needs, at random, and print what it survived: make soak DURATION=1h (for each of two tests)
 	CHEF_SYNC_SOAK='$(or $(DURATION),10m)' go test ./tests/integration -run 'TestSurvive|TestSoak' -count 1 -v -timeout 0
 
 .PHONY: docs
