@@ -78,10 +78,6 @@ func TestKeyFiles(t *testing.T) {
 
 func TestClock(t *testing.T) {
 	h := newHost(t, chefserver.Options{})
-	var off time.Duration
-	h.behind(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Date", time.Now().Add(off).UTC().Format(http.TimeFormat))
-	})
 	h.only = []string{"clock"}
 	for _, c := range []struct {
 		off   time.Duration
@@ -95,7 +91,7 @@ func TestClock(t *testing.T) {
 		{-16 * time.Minute, doctor.Failed, "ahead of"},
 		{16 * time.Minute, doctor.Failed, "signatures are refused from 15m0s on"},
 	} {
-		off = c.off
+		h.primary.SetClock(func() time.Time { return time.Now().Add(c.off) })
 		fix := "timedatectl"
 		if c.state == doctor.OK {
 			fix = ""
