@@ -35,7 +35,7 @@ func holding(t *testing.T) (*bench, object.Cursor) {
 func (b *bench) begin(cursor object.Cursor, stop chan struct{}) <-chan error {
 	b.t.Helper()
 	b.primary.ResetStats()
-	env := b.env(nil)
+	env := b.env(Beat{Polls: 1})
 	env.SetWorkerStopChannel(stop)
 	ended := make(chan error, 1)
 	go func() {
@@ -124,7 +124,9 @@ func TestHoldOfAFeedThatDoesNotWait(t *testing.T) {
 		return feed.Page{Next: at("8"), Changes: []object.Change{change(object.ActionUpdate, "/roles/r")}}, nil
 	}
 	start := time.Now()
-	b.page(PollInput{Cursor: at("7")})
+	if _, err := b.poll(PollInput{Cursor: at("7")}, &Beat{Polls: 1}); err != nil {
+		t.Fatal(err)
+	}
 	if took := time.Since(start); took < 50*time.Millisecond {
 		t.Errorf("four polls took %v: nobody paused between them", took)
 	}
@@ -161,6 +163,23 @@ func TestWait(t *testing.T) {
 		p := &poll{end: time.Now().Add(tt.left)}
 		if got := p.wait(); got != tt.want {
 			t.Errorf("%v before the end of the hold: wait %v, want %v", tt.left, got, tt.want)
+		}
+	}
+}
+
+// The first attempt answers at once, so that sync-once sees that nothing is new; the
+// one after it waits.
+func TestFirstAttemptDoesNotWait(t *testing.T) {
+	for name, set := range map[string]Settings{
+		"hold": {PollInterval: time.Hour, PollHold: time.Minute}, "wait": {PollInterval: time.Hour, PollWait: 20 * time.Second},
+	} {
+		b, head := holding(t)
+		b.acts.Settings = set
+		began := time.Now()
+		_, err := b.poll(PollInput{Cursor: head}, nil)
+		app := wantAgain(t, err, TypeUpToDate, heldDelay)
+		if took := time.Since(began); took > 15*time.Second || b.beat().Polls != 1 {
+			t.Errorf("%s: the first attempt took %v and %d polls, text %q", name, took, b.beat().Polls, app.Message())
 		}
 	}
 }

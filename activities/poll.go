@@ -45,6 +45,7 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 	}
 	defer a.polls.CompareAndDelete(in.Pair, p)
 	p.end = time.Now().Add(p.set.PollHold)
+	p.first = p.beat.Polls == 0 && (p.set.PollHold > 0 || p.set.PollWait > 0)
 	for {
 		out, err := p.once(wctx)
 		delay := jitter(p.set.PollInterval)
@@ -71,7 +72,10 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 		if p.held { // the feed has done the waiting
 			delay, next = heldDelay, "the primary says what comes next"
 		}
-		if time.Now().Add(delay).After(p.end) {
+		if p.first && in.Cursor.Epoch != "" { // a feed that can wait
+			delay, next = heldDelay, "changes are waited for"
+		}
+		if p.first || time.Now().Add(delay).After(p.end) {
 			return PollResult{}, p.again(ctx, TypeUpToDate, delay, fmt.Sprintf("up to date at %s; %s", in.Cursor, next))
 		}
 		_ = sleep(wctx, delay) // whatever ends it ends the next poll, too
@@ -137,6 +141,11 @@ type poll struct {
 	beat  Beat
 	shown shownBeat
 	conn  atomic.Pointer[Connection] // nil before it is known
+
+	// first says that the workflow has just begun to wait, and that this attempt is
+	// not to: whoever told it to look is told at once that nothing is new. The next
+	// attempt waits.
+	first bool
 
 	release context.CancelCauseFunc // ends it early
 	end     time.Time               // of the hold
@@ -238,7 +247,7 @@ func (p *poll) feedPage(ctx context.Context, c *Connection) (*PollResult, error)
 // if that is more, in whole seconds. Nobody waits who has something to tell the
 // workflow in any case.
 func (p *poll) wait() time.Duration {
-	if p.in.Once || p.in.Trouble != "" {
+	if p.in.Once || p.in.Trouble != "" || p.first {
 		return 0
 	}
 	return max(min(max(time.Until(p.end), p.set.PollWait), maxWait).Truncate(time.Second), 0)

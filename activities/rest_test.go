@@ -88,7 +88,7 @@ func TestHoldEndsWithMaintenance(t *testing.T) {
 		}
 		return feed.Page{Next: c}, nil
 	}
-	_, err := b.poll(PollInput{Cursor: at("7")}, nil)
+	_, err := b.poll(PollInput{Cursor: at("7")}, &Beat{Polls: 1})
 	wantAgain(t, err, TypeMaintenance, lookEvery)
 	if polls != 3 {
 		t.Errorf("%d polls", polls)
