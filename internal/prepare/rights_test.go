@@ -212,8 +212,9 @@ func TestLacks(t *testing.T) {
 	w.must(w.job.As.PutACL(t.Context(), "containers", "data", "create", nobody))
 	w.must(w.job.As.PutACL(t.Context(), "containers", "policies", "create", chef.Allowed{Groups: []string{"users"}}))
 	w.must(w.job.As.PutACL(t.Context(), "containers", "cookbooks", "create", chef.Allowed{Groups: []string{"admins"}}))
+	w.must(w.job.As.PutACL(t.Context(), "containers", "sandboxes", "create", nobody)) // without it no file can be uploaded
 	r := w.want("key done", "user done", "member done", "admin done", "rights lacks")
-	want := []string{"read on the container roles", "create on the container data"}
+	want := []string{"read on the container roles", "create on the container data", "create on the container sandboxes"}
 	if !slices.Equal(r.Lacks, want) {
 		t.Errorf("lacks %q, want %q", r.Lacks, want)
 	}
@@ -300,6 +301,13 @@ func TestKeyOwner(t *testing.T) {
 	}
 	if err := saveKey(filepath.Join(dir, "x.pem"), key, filepath.Join(dir, "absent")); err != nil {
 		t.Error(err)
+	}
+	// What could not be completed is not left behind: the next run would take it for
+	// the key. Only root gives files away, and can fail to.
+	half := filepath.Join(dir, "half.pem")
+	err = saveKey(half, key, "/dev/null/x")
+	if _, statErr := os.Stat(half); (err != nil) != os.IsNotExist(statErr) || (err != nil) != (os.Geteuid() == 0) {
+		t.Errorf("a key that could not be given away: %v, and then %v", err, statErr)
 	}
 	if got, err := chef.ReadKey(file); uid == os.Geteuid() && (err != nil || !got.Equal(key)) {
 		t.Errorf("key %v", err)
