@@ -73,14 +73,25 @@ func place(dir, what, setting string, writable func(dir string) bool) []Finding 
 	switch {
 	case err != nil:
 		return failed("df "+dir, "%s %s: %v", what, dir, err)
-	case free < freeFails:
+	case room(free) == Failed:
 		return failed("df "+dir, "%s %s: the disk is full, %s are free", what, dir, size(free))
 	case info.Mode().Perm()&0o022 != 0 && info.Mode()&os.ModeSticky == 0:
 		return warning("chmod go-w "+dir, "%s %s can be written by others (mode %04o)", what, dir, info.Mode().Perm())
-	case free < freeWarns:
+	case room(free) == Warning:
 		return warning("df "+dir, "%s %s: %s are free", what, dir, size(free))
 	}
 	return fine("%s %s can be written, %s are free", what, dir, size(free))
+}
+
+// room is what so many free bytes mean.
+func room(free int64) State {
+	switch {
+	case free < freeFails:
+		return Failed
+	case free < freeWarns:
+		return Warning
+	}
+	return OK
 }
 
 // existing is the nearest directory above that there is.

@@ -25,6 +25,17 @@ func TestPlaceNotWritable(t *testing.T) {
 	}
 }
 
+// TestRoom: a failure below 100 MiB, a warning below 1 GiB.
+func TestRoom(t *testing.T) {
+	for free, want := range map[int64]State{
+		0: Failed, 100<<20 - 1: Failed, 100 << 20: Warning, 1<<30 - 1: Warning, 1 << 30: OK,
+	} {
+		if got := room(free); got != want {
+			t.Errorf("%d bytes: %s, want %s", free, got, want)
+		}
+	}
+}
+
 func TestSize(t *testing.T) {
 	if got := size(5<<20) + ", " + size(3<<29); got != "5 MiB, 1.5 GiB" {
 		t.Error(got)
