@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/chefserver"
 	"github.com/chef-sync/chef-sync/internal/config"
 	"github.com/chef-sync/chef-sync/internal/doctor"
@@ -281,4 +282,30 @@ ec_sync_client['sync_key'] = '%s'`, h.primary.URL, h.user, h.key))
 	cfg.Replica.URL = cfg.Primary.URL // as another name of the same address
 	got = doctor.Run(t.Context(), doctor.Options{Config: cfg, File: "chef-sync.rb", Only: h.only})
 	got.want(t, "organization", doctor.Replica, doctor.Failed, "are one server", "replica in chef-sync.rb")
+}
+
+// TestAdminThroughGroup: a member of a group in the group admins is an admin.
+func TestAdminThroughGroup(t *testing.T) {
+	h := newHost(t, chefserver.Options{})
+	h.only = []string{"rights"}
+	file := filepath.Join(h.dir, "pivotal.pem")
+	if err := os.WriteFile(file, h.replica.PivotalKeyPEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := harness.NewClient(t, h.replica.URL, harness.Organization, "pivotal", file)
+	admins, err := c.GetGroup(t.Context(), "admins")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admins.Users = []string{"pivotal"}
+	if err := errors.Join(c.CreateGroup(t.Context(), "ops"), c.UpdateGroup(t.Context(), admins)); err != nil {
+		t.Fatal(err)
+	}
+	h.examine().want(t, "rights", doctor.Replica, doctor.Warning, "is no admin", "prepare-org")
+	admins.Groups = append(admins.Groups, "ops")
+	if err := errors.Join(c.UpdateGroup(t.Context(), admins),
+		c.UpdateGroup(t.Context(), chef.Group{Name: "ops", Users: []string{h.user}})); err != nil {
+		t.Fatal(err)
+	}
+	h.examine().want(t, "rights", doctor.Replica, doctor.OK, "is an admin", "")
 }
