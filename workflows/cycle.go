@@ -95,7 +95,7 @@ func (r *run) retry(ctx workflow.Context, due []Unsynced) {
 func (r *run) settle(err error) bool {
 	switch {
 	case err == nil:
-		r.state.Trouble, r.state.TroubleCount = nil, 0
+		r.state.Trouble, r.state.TroubleCount, r.state.ApprovedHalt = nil, 0, ""
 		return true
 	case errors.Is(err, errInterrupted), temporal.IsCanceledError(err):
 		return false

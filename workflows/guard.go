@@ -54,7 +54,11 @@ func (w *work) approval(ctx workflow.Context, batches []plan.Batch) (bool, error
 	if len(excess) == 0 {
 		return true, nil
 	}
-	s.Halt = &Halt{ID: haltID(batches, excess), Excess: excess, Sample: sample(batches)}
+	id := haltID(batches, excess)
+	if s.ApprovedHalt == id && workflow.GetVersion(ctx, versionApproval, workflow.DefaultVersion, approvalKept) == approvalKept {
+		return true, nil
+	}
+	s.Halt = &Halt{ID: id, Excess: excess, Sample: sample(batches)}
 	r.approved, r.dropped = false, false
 	workflow.GetMetricsHandler(ctx).WithTags(map[string]string{
 		activities.TagOrganization: r.in.Pair.Destination,
@@ -77,6 +81,7 @@ func (w *work) approval(ctx workflow.Context, batches []plan.Batch) (bool, error
 		return false, nil
 	}
 	s.ApprovedSurvey = cmp.Or(w.guard.survey, s.ApprovedSurvey)
+	s.ApprovedHalt = id
 	return true, nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
+
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/workflows"
@@ -63,6 +65,48 @@ func contentsCount(t *testing.T, parent, name string) {
 	})
 	if got := w.run(following(0), 3*time.Hour); got.Mode != workflows.ModeFollowing || w.replica[ref] || got.Unsynced != 0 {
 		t.Errorf("status %+v; want %s deleted after the word", got, parent)
+	}
+}
+
+// Deletes that were approved, and that a trouble kept from being made, are made when it
+// is over; and the approval is good for nothing else.
+func TestAnApprovalOutlivesATrouble(t *testing.T) {
+	for name, operator := range map[string]string{"alone": "", "and a stop": workflows.SignalStop} {
+		t.Run("trouble "+name, func(t *testing.T) {
+			w, bag := newWorld(t), object.MustRef("/data/b")
+			w.without("/data/b", 30)
+			rests := true
+			w.applyOp = func(activities.ApplyInput) error {
+				if rests {
+					return temporal.NewNonRetryableApplicationError("maintenance", activities.TypePair, nil,
+						activities.Trouble{Key: activities.TroubleMaintenance, Message: "maintenance until 05:00"})
+				}
+				return nil
+			}
+			w.signal(time.Minute, workflows.SignalApproveDeletes)
+			w.at(30*time.Minute, func() {
+				if s := w.status(); s.Mode != workflows.ModeWaiting || !w.replica[bag] {
+					t.Errorf("%+v, there: %t; want to wait for the window to close", s, w.replica[bag])
+				}
+				rests = false
+				if operator != "" {
+					w.env.SignalWorkflow(operator, nil)
+				}
+			})
+			w.signal(31*time.Minute, workflows.SignalStart)
+			w.at(4*time.Hour, func() {
+				if operator != "" {
+					return
+				}
+				if s := w.status(); s.Mode != workflows.ModeFollowing || w.replica[bag] {
+					t.Errorf("%+v, there: %t; want what was approved to be done", s, w.replica[bag])
+				}
+				w.without("/data/b", 30)
+			})
+			if got := w.run(following(0), 9*time.Hour); got.Mode != workflows.ModeHalted || !w.replica[bag] {
+				t.Errorf("%+v, there: %t; want what is deleted next to be asked about", got, w.replica[bag])
+			}
+		})
 	}
 }
 

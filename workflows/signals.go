@@ -65,6 +65,7 @@ func (r *run) drain(ctx workflow.Context) {
 func (r *run) onStop(s Signal) {
 	if s.At.IsZero() || !s.At.Before(r.state.StartedAt) || !r.startHandled.Equal(r.now()) {
 		r.state.Stopped, r.state.StopReason, r.state.StoppedAt = true, s.Reason, s.At
+		r.state.ApprovedHalt = "" // whoever stops a pair has thought again
 	}
 	r.stopHandled = r.now()
 }

@@ -78,6 +78,11 @@ type State struct {
 	ApprovedSurvey string `json:"approved_survey,omitempty"`
 	DroppedSurvey  string `json:"dropped_survey,omitempty"`
 
+	// ApprovedHalt is what an operator approved ([Halt.ID]) in the page under way,
+	// which a trouble may yet give up: a server that is down, or a window of
+	// maintenance.
+	ApprovedHalt string `json:"approved_halt,omitempty"`
+
 	Unsynced []Unsynced `json:"unsynced,omitempty"` // ordered by ref
 
 	// CompareAt is when everything is compared again because Unsynced
@@ -158,7 +163,7 @@ func (s *State) restart(reason string) {
 	s.Cursor, s.Survey, s.Identities = object.Cursor{}, nil, object.Identities{}
 	s.CaughtUp, s.Resume = false, object.Cursor{}
 	s.Unsynced, s.CompareAt = nil, time.Time{}
-	s.Left, s.Dropped, s.ResetReason = nil, 0, reason
+	s.Left, s.Dropped, s.ResetReason, s.ApprovedHalt = nil, 0, reason, ""
 }
 
 // compareAgain is restart between the same servers. Deletes that are not done

@@ -12,12 +12,18 @@ package workflows
 //	search-attributes
 //	                 1: the worker is asked which search attributes the namespace has,
 //	                 the lag is among them, and whoever starts a pair need not know.
+//	approval-kept    1: deletes that an operator approved, and that a trouble kept from
+//	                 being made, are not asked about again. Asked for only where that
+//	                 is so.
 const (
 	versionClock = "clock-put-back"
 	clockRefloat = 1
 
 	versionAttributes = "search-attributes"
 	attributesAsked   = 1
+
+	versionApproval = "approval-kept"
+	approvalKept    = 1
 )
 
 // StateFormat numbers how [State] is written. It rises when an older release would
