@@ -131,7 +131,7 @@ func TestKillInTheMiddleOfBootstrap(t *testing.T) {
 
 // An idle pair adds nothing to its history, however often it polls.
 func TestIdlePairAddsNoHistory(t *testing.T) {
-	d := newDuo(t, "")
+	d := newDuo(t, "poll_hold 0\n") // so that there are polls to count
 	d.write.Small()
 	d.start()
 	d.equal("bootstrap")
