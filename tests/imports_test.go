@@ -65,6 +65,7 @@ var allowed = map[string][]string{
 	"tests/replay":                    {},
 	"tests/property":                  {},
 	"tests/packages":                  {},
+	"tests/compose":                   {},
 	"internal/feed/feedtest":          {"internal/object", "internal/chef", "internal/chefserver", "internal/feed", "internal/kinds", "internal/plan", "tests/harness"},
 }
 

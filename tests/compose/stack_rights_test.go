@@ -1,4 +1,4 @@
-package tests
+package compose
 
 import (
 	"crypto"

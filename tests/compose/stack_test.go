@@ -1,4 +1,4 @@
-package tests
+package compose
 
 import (
 	"encoding/json"
@@ -275,7 +275,7 @@ func (r *replica) write() string {
 	r.t.Helper()
 	dir := r.t.TempDir()
 	port := harness.FreePort(r.t)
-	text := readFile(r.t, "../deploy/compose/chef-sync.rb")
+	text := readFile(r.t, "../../deploy/compose/chef-sync.rb")
 	for _, c := range [][2]string{
 		{`(?m)^name 'sync'.*$`, "name '" + r.name + "'"},
 		{`https://chef-1\.example\.com`, r.primary.URL}, {`https://chef-2\.example\.com`, r.server.URL},
@@ -315,7 +315,7 @@ func (s *stack) setup(r *replica) string {
 func (r *replica) start() *harness.Program {
 	r.t.Helper()
 	r.write()
-	image := readFile(r.t, "../Dockerfile")
+	image := readFile(r.t, "../../Dockerfile")
 	entrypoint := jsonAfter(r.t, image, "ENTRYPOINT ")
 	if service := r.compose.Services["worker"]; len(service.Entrypoint)+len(service.Command) > 0 {
 		r.t.Fatal("worker has a command of its own, which this test does not run")

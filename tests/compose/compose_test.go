@@ -1,4 +1,4 @@
-package tests
+package compose
 
 import (
 	"bytes"
@@ -73,7 +73,7 @@ func TestCompose(t *testing.T) {
 				t.Errorf("image of %s: %s has no version", name, service.Image)
 			}
 		}
-		if from := "FROM golang:" + versions["go"] + " AS build\n"; !strings.Contains(readFile(t, "../Dockerfile"), from) {
+		if from := "FROM golang:" + versions["go"] + " AS build\n"; !strings.Contains(readFile(t, "../../Dockerfile"), from) {
 			t.Errorf("Dockerfile: no line %q, the version in go.mod", from)
 		}
 	})
@@ -107,14 +107,14 @@ func TestCompose(t *testing.T) {
 		if got := worker.Environment["TEMPORAL_ADDRESS"]; got != "temporal:7233" {
 			t.Errorf("TEMPORAL_ADDRESS: got %q", got)
 		}
-		parsed, err := config.Load("../deploy/compose/chef-sync.rb")
+		parsed, err := config.Load("../../deploy/compose/chef-sync.rb")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(worker.Secrets) != 1 || worker.Secrets[0].Target != parsed.Replica.KeyFile {
 			t.Errorf("secrets: got %v, want the key of deploy/compose/chef-sync.rb, %s", worker.Secrets, parsed.Replica.KeyFile)
 		}
-		if !strings.Contains(readFile(t, "../deploy/compose/prometheus.yml"), "port: "+strings.TrimPrefix(parsed.Watch.MetricsAddress, "0.0.0.0:")+"\n") {
+		if !strings.Contains(readFile(t, "../../deploy/compose/prometheus.yml"), "port: "+strings.TrimPrefix(parsed.Watch.MetricsAddress, "0.0.0.0:")+"\n") {
 			t.Errorf("deploy/compose/prometheus.yml asks at another port than %s", parsed.Watch.MetricsAddress)
 		}
 	})
@@ -167,7 +167,7 @@ func TestCompose(t *testing.T) {
 	t.Run("grafana", func(t *testing.T) { checkGrafana(t, compose) })
 
 	t.Run("second replica", func(t *testing.T) {
-		both := readCompose(t, "../deploy/compose/second-replica.yml")
+		both := readCompose(t, "../../deploy/compose/second-replica.yml")
 		one, two := both.Services["worker"], both.Services["worker-2"]
 		if one.Secrets[0].Source == two.Secrets[0].Source || cmp.Equal(one.Volumes, two.Volumes) {
 			t.Error("the second replica has the key or the configuration of the first one")
@@ -190,7 +190,7 @@ func checkGrafana(t *testing.T, compose composeFile) {
 	var providers struct {
 		Providers []struct{ Options struct{ Path string } }
 	}
-	dir := "../deploy/grafana/provisioning/"
+	dir := "../../deploy/grafana/provisioning/"
 	for file, into := range map[string]any{"datasources/prometheus.yml": &sources, "dashboards/chef-sync.yml": &providers} {
 		if err := yaml.Unmarshal([]byte(readFile(t, dir+file)), into); err != nil {
 			t.Fatalf("%s: %v", file, err)
@@ -208,7 +208,7 @@ func checkGrafana(t *testing.T, compose composeFile) {
 			List []struct{ Name, Type, Query any }
 		}
 	}
-	if err := json.Unmarshal([]byte(readFile(t, "../deploy/grafana/dashboards/chef-sync.json")), &dashboard); err != nil {
+	if err := json.Unmarshal([]byte(readFile(t, "../../deploy/grafana/dashboards/chef-sync.json")), &dashboard); err != nil {
 		t.Fatal(err)
 	}
 	if v := dashboard.Templating.List; len(v) == 0 || v[0].Type != "datasource" || v[0].Query != source.Type {
@@ -228,7 +228,7 @@ func readCompose(t *testing.T, more ...string) composeFile {
 	t.Helper()
 	harness.Require(t, "docker-compose")
 	var args []string
-	for _, file := range append([]string{"../docker-compose.yml"}, more...) {
+	for _, file := range append([]string{"../../docker-compose.yml"}, more...) {
 		args = append(args, "--file", file)
 	}
 	command := exec.CommandContext(t.Context(), "docker-compose", append(args, "--profile", "monitoring", "config")...)
@@ -254,7 +254,7 @@ func readCompose(t *testing.T, more ...string) composeFile {
 func moduleVersions(t *testing.T) map[string]string {
 	t.Helper()
 	versions := map[string]string{}
-	for line := range strings.Lines(readFile(t, "../go.mod")) {
+	for line := range strings.Lines(readFile(t, "../../go.mod")) {
 		fields := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "require "))
 		if len(fields) >= 2 {
 			versions[fields[0]] = strings.TrimPrefix(fields[1], "v")

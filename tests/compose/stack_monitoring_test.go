@@ -1,4 +1,4 @@
-package tests
+package compose
 
 import (
 	"encoding/json"
@@ -116,7 +116,7 @@ func panels(t *testing.T) []string {
 			Targets []struct{ Expr string }
 		}
 	}
-	if err := json.Unmarshal([]byte(readFile(t, "../deploy/grafana/dashboards/chef-sync.json")), &dashboard); err != nil {
+	if err := json.Unmarshal([]byte(readFile(t, "../../deploy/grafana/dashboards/chef-sync.json")), &dashboard); err != nil {
 		t.Fatal(err)
 	}
 	all := strings.NewReplacer("$replica", ".*", "$organization", ".*", "$__rate_interval", "1m")
