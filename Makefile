@@ -63,7 +63,7 @@ short: ## tests that need no installed server; under 30 s once compiled
 
 .PHONY: test
 test: ## all tests; as root on Debian they install what they need
-	go test -p 2 ./...
+	go test -p 2 -timeout 30m ./...
 
 .PHONY: bench
 bench: ## measure against a bare loop that makes the same calls
