@@ -41,7 +41,7 @@ type world struct {
 
 	attributes []string // search attributes that the namespace has
 
-	logged bytes.Buffer // what the workflow and the SDK logged from INFO on
+	logged lockedBuffer // what the workflow and the SDK logged from INFO on
 
 	pageLimit int
 	totals    map[object.Kind]int
@@ -296,4 +296,22 @@ func refs(changes []object.Change) []object.Ref {
 		out[i] = c.Ref
 	}
 	return out
+}
+
+// lockedBuffer is a log that is read while activities may still write to it.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

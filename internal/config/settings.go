@@ -144,7 +144,7 @@ func pairRows() []row {
 		{path: p("organization"), def: list{}, set: anyPairs, implied: true,
 			doc: "Another name of organizations."},
 		{path: p("bootstrap"), def: true, set: flag(func(r *reader) *bool { return &r.cfg.Bootstrap }),
-			doc: "Whether a new pair begins with a full comparison. With false it begins with the changes that come next, and what differs by then stays so until forget-cursor. Read by sync-start; sync-once always compares."},
+			doc: "Whether a new pair begins with a full comparison. With false it begins with the changes that come next, and what differs by then stays so until forget-cursor. The listing feed reads each object of the primary once to know what changes. Read by sync-start; sync-once always compares."},
 	}
 }
 

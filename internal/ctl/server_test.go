@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	failurepb "go.temporal.io/api/failure/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/taskqueue/v1"
@@ -120,6 +121,23 @@ func (s *server) DescribeWorkflowExecution(
 			{ActivityType: &common.ActivityType{Name: activities.NameApply}, HeartbeatDetails: refs},
 		},
 	}, err
+}
+
+// GetWorkflowExecutionHistoryReverse has the failure of a workflow task.
+func (s *server) GetWorkflowExecutionHistoryReverse(
+	context.Context, *workflowservice.GetWorkflowExecutionHistoryReverseRequest,
+) (*workflowservice.GetWorkflowExecutionHistoryReverseResponse, error) {
+	return &workflowservice.GetWorkflowExecutionHistoryReverseResponse{History: &historypb.History{Events: []*historypb.HistoryEvent{
+		{EventType: enums.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED},
+		{
+			EventType: enums.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+			Attributes: &historypb.HistoryEvent_WorkflowTaskFailedEventAttributes{
+				WorkflowTaskFailedEventAttributes: &historypb.WorkflowTaskFailedEventAttributes{
+					Failure: &failurepb.Failure{Message: "written by a newer chef-sync\nand a stack"},
+				},
+			},
+		},
+	}}}, nil
 }
 
 // ListWorkflowExecutions has one workflow on each of two pages.
@@ -235,7 +253,7 @@ func TestDescribeOverGRPC(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Execution{
-		Status: enums.WORKFLOW_EXECUTION_STATUS_RUNNING, Started: at(0), TaskAttempt: 3,
+		Status: enums.WORKFLOW_EXECUTION_STATUS_RUNNING, Started: at(0), TaskAttempt: 3, TaskFailure: "written by a newer chef-sync",
 		Poll: &PendingPoll{
 			Beat: activities.Beat{Polls: 7, LastPoll: at(5), Fails: 2, Problem: "503"},
 			Next: at(9), Ended: activities.TypeWaiting, Message: "503; next try in 4s",
