@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"go.temporal.io/sdk/workflow"
 )
 
@@ -64,7 +65,7 @@ func (r *run) drain(ctx workflow.Context) {
 // and the senders' clocks may differ.
 func (r *run) onStop(s Signal) {
 	if s.At.IsZero() || !s.At.Before(r.state.StartedAt) || !r.startHandled.Equal(r.now()) {
-		r.state.Stopped, r.state.StopReason, r.state.StoppedAt = true, s.Reason, s.At
+		r.state.Stopped, r.state.StopReason, r.state.StoppedAt = true, cmp.Or(s.Reason, r.state.StopReason), s.At
 		r.state.ApprovedHalt = "" // whoever stops a pair has thought again
 	}
 	r.stopHandled = r.now()

@@ -29,6 +29,26 @@ func TestStopKeepsTheCursorAndStartResumes(t *testing.T) {
 	}
 }
 
+// Why a pair stands still is not forgotten when somebody stops it again, and is when
+// it goes on.
+func TestAStopWithoutReasonKeepsTheEarlierOne(t *testing.T) {
+	w := newWorld(t)
+	w.at(time.Second, func() {
+		w.env.SignalWorkflow(workflows.SignalStop, workflows.Signal{Reason: "maintenance"})
+	})
+	w.signal(time.Minute, workflows.SignalStop)
+	w.at(2*time.Minute, func() {
+		if s := w.status(); s.Reason != "maintenance" {
+			t.Errorf("the reason is %q after a second stop", s.Reason)
+		}
+	})
+	w.signal(3*time.Minute, workflows.SignalStart)
+	w.signal(4*time.Minute, workflows.SignalStop)
+	if s := w.run(following(0), time.Hour); s.Mode != workflows.ModeStopped || s.Reason == "maintenance" {
+		t.Errorf("status %+v; want stopped, for no reason", s)
+	}
+}
+
 // A stop in the middle of a page writes nothing more, and the page is taken
 // again after the start.
 func TestStopInTheMiddleOfAPage(t *testing.T) {
