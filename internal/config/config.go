@@ -180,6 +180,10 @@ type Temporal struct {
 	// a profile.
 	APIKeyFile string
 
+	// CodecKeyFile holds the keys that encrypt what Temporal keeps; "" encrypts
+	// nothing.
+	CodecKeyFile string
+
 	// Deployment is the Worker Deployment that ec-syncd belongs to with its version;
 	// "" is none.
 	Deployment string

@@ -228,6 +228,8 @@ func temporalRows() []row {
 			doc: "With true the certificate of Temporal is not verified. For tests; ca_file is the safe way to a private authority."},
 		{path: p("temporal.api_key_file"), def: "", set: file(func(r *reader) *string { return &r.cfg.Temporal.APIKeyFile }),
 			doc: "A file that holds an API key of Temporal and nothing else; none but its owner may read it. It turns TLS on, and is read anew when it changes."},
+		{path: p("temporal.codec_key_file"), def: "", set: file(func(r *reader) *string { return &r.cfg.Temporal.CodecKeyFile }),
+			doc: "A file of keys, a line ID:BASE64 of 32 bytes each; none but its owner may read it. What workflows keep in Temporal is then encrypted with the first, and read with all. Every ec-syncd and chef-sync-ctl of the replica needs it. See docs/production.md."},
 		{path: p("temporal.deployment"), def: "", set: deployment,
 			doc: "The name of a Temporal Worker Deployment: pairs are then moved to another version of ec-syncd by its set-current-version, and nothing runs before the first. Unset, every ec-syncd takes part as soon as it is started. See docs/production-workers.md."},
 		{path: p("temporal.port"), def: 7233, set: number(func(r *reader) *int { return &r.cfg.Temporal.Port }, 0, 65535),

@@ -30,12 +30,25 @@ type TemporalTarget struct {
 // that nobody names does not count: the daemon and the person at the CLI have
 // different homes and must mean one server. The embedded server is reached with
 // nothing of the environment, whose credentials and namespace are those of
-// another cluster. A nil env is the process's own.
+// another cluster. A nil env is the process's own. What is sent to any of them is
+// encrypted if chef-sync.rb names keys for that.
 // Source: https://docs.temporal.io/develop/environment-configuration
 func Temporal(cfg *config.Config, env envconfig.EnvLookup) (TemporalTarget, error) {
 	if env == nil {
 		env = envconfig.EnvLookupOS
 	}
+	t, err := located(cfg, env)
+	if err != nil {
+		return TemporalTarget{}, err
+	}
+	if t.Options, err = coded(t.Options, cfg.Temporal.CodecKeyFile); err != nil {
+		return TemporalTarget{}, err
+	}
+	return t, nil
+}
+
+// located is Temporal without the codec.
+func located(cfg *config.Config, env envconfig.EnvLookup) (TemporalTarget, error) {
 	embedded := TemporalTarget{From: "inside ec-syncd", Embedded: true, Options: client.Options{
 		HostPort:  net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Temporal.Port)),
 		Namespace: cfg.Temporal.Namespace,

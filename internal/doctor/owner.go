@@ -105,7 +105,7 @@ func files(cfg *config.Config) []string {
 			names = append(names, s.KeyFile, s.TLS.CAFile, s.TLS.ClientCertFile, s.TLS.ClientKeyFile)
 		}
 		t := cfg.Temporal
-		names = append(names, cfg.Watch.WebhookHeadersFile, t.APIKeyFile, t.TLS.CAFile, t.TLS.ClientCertFile, t.TLS.ClientKeyFile)
+		names = append(names, cfg.Watch.WebhookHeadersFile, t.APIKeyFile, t.CodecKeyFile, t.TLS.CAFile, t.TLS.ClientCertFile, t.TLS.ClientKeyFile)
 	}
 	if cfg.Serves() {
 		names = append(names, cfg.Server.DatabasePasswordFile, cfg.Server.TLSCert, cfg.Server.TLSKey)

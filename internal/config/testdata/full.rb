@@ -39,6 +39,7 @@ temporal { 'profile' => 'prod', :port => 0, 'ui_port': 0,
 temporal['tls']['server_name'] = 'temporal'
 temporal['tls']['insecure'] = true
 temporal['api_key_file'] = 'temporal.key'
+temporal['codec_key_file'] = 'codec.keys'
 metrics_address '0.0.0.0:9464'
 webhook_url 'https://hooks.example.com/T0/s3cr3t'
 webhook_headers_file 'webhook.headers'
