@@ -81,7 +81,7 @@ func (d *Daemon) watch(ctx context.Context, cfg *config.Config) error {
 // ready reports whether this process can do its work: Temporal answers.
 func (d *Daemon) ready(ctx context.Context) error {
 	if _, err := d.client.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
-		return fmt.Errorf("Temporal at %s does not answer: %w", d.address, err)
+		return fmt.Errorf("no answer from Temporal at %s: %w", d.address, err)
 	}
 	return nil
 }

@@ -92,12 +92,14 @@ func TestBothWithoutChef(t *testing.T) {
 		"yes to everything": func(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write([]byte(`{"requestor_name":"` + r.Header.Get("X-Ops-Userid") + `","requestor_type":"user"}`))
 		},
-		"no such page": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "404 page not found", 404) },
-		"a login":      func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "who are you?", 401) },
+		"no such page": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "404 page not found", http.StatusNotFound) },
+		"a login":      func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "who are you?", http.StatusUnauthorized) },
 		"forbidden": func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, `{"error":["'x' not associated with organization 'y'"]}`, 403)
+			http.Error(w, `{"error":["'x' not associated with organization 'y'"]}`, http.StatusForbidden)
 		},
-		"another's JSON": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"error":"not found"}`, 404) },
+		"another's JSON": func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, `{"error":"not found"}`, http.StatusNotFound)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

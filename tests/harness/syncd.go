@@ -121,13 +121,15 @@ func (d *Syncd) pairs() string {
 // UIURL is the root of the Web UI.
 func (d *Syncd) UIURL() string { return "http://" + loopback(d.UIPort) }
 
-// Start starts the process and waits until its Web UI answers.
+// Start starts the process and waits until all of it runs.
 func (d *Syncd) Start(t testing.TB) {
 	t.Helper()
 	args := []string{"--config", d.Config}
+	says := false
 	if text, err := os.ReadFile(d.Config); err == nil && !bytes.Contains(text, []byte("log_level")) {
-		args = append(args, "--log-level", "info") // whatever the default is
+		args, says = append(args, "--log-level", "info"), true // whatever the default is
 	}
+	runs := d.saidToRun()
 	if d.Binary == "" {
 		d.Binary = BuildBinary(t, "./worker")
 	}
@@ -145,10 +147,17 @@ func (d *Syncd) Start(t testing.TB) {
 		t.Fatalf("harness: start ec-syncd: %v", err)
 	}
 	d.process = p
-	ready := func() bool { return p.exited() || d.answers() }
+	ready := func() bool { return p.exited() || d.answers() && (!says || d.saidToRun() > runs) }
 	if !eventually(patience, ready) || p.exited() {
 		t.Fatalf("harness: ec-syncd does not answer:\n%s", tail(d.logFile()))
 	}
+}
+
+// saidToRun is how often the log says that all of an ec-syncd runs, which is after
+// its Web UI does.
+func (d *Syncd) saidToRun() int {
+	log, _ := os.ReadFile(d.logFile()) // none yet
+	return bytes.Count(log, []byte("ec-syncd runs"))
 }
 
 func (d *Syncd) answers() bool {

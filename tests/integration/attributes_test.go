@@ -24,6 +24,7 @@ const bare = "bare"
 // then loses one while the pair runs: nothing of this stops the pair, and it shows
 // what it can.
 func TestNamespaceWithoutSearchAttributes(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts two ec-syncd with a Temporal server")
 	}

@@ -11,6 +11,7 @@ import (
 // TestDoctor: of a primary that is a goiardi, a replica that is as erchef, and an
 // ec-syncd that runs, and then does not.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts processes")
 	}

@@ -11,6 +11,7 @@ import (
 // with either feed, also when contents are read again, until somebody asks for a
 // comparison.
 func TestBootstrapFalse(t *testing.T) {
+	t.Parallel()
 	for _, feed := range []string{"updated_since", "listing"} {
 		t.Run(feed, func(t *testing.T) {
 			d := newDuo(t, "bootstrap false\nfeed :"+feed+"\n")

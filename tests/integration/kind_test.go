@@ -36,6 +36,7 @@ func (d *duo) events() int64 {
 // added to the history, whatever changes meanwhile; an operator is obeyed all the
 // same. Without the window the pair goes on from its cursor.
 func TestMaintenance(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "")
 	d.write.Small()
 	d.start()
@@ -89,6 +90,7 @@ func TestMaintenance(t *testing.T) {
 
 // What slows a server is shown while it does.
 func TestLimitIsShown(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "replica_limit['requests_per_second'] = 8\n")
 	d.write.Small()
 	d.start()

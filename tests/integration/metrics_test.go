@@ -56,6 +56,7 @@ func value(body, series string) string {
 
 // A scrape after a synchronization says what happened, in numbers, and no secret.
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	port := harness.FreePort(t)
 	d := newDuo(t, fmt.Sprintf("metrics_address '127.0.0.1:%d'\nmaster_headers 'X-Proxy-Token' => 'hush-token'\n", port))
 	d.replica.Faults().Add(chefserver.Fault{Path: harness.Path("/roles/?(role1)?$"), Method: "POST", Count: 1,
@@ -137,6 +138,7 @@ func TestMetrics(t *testing.T) {
 
 // An ec-syncd that cannot have its metrics_address says so and does not run.
 func TestMetricsAddressInUse(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, fmt.Sprintf("metrics_address '127.0.0.1:%d'\n", harness.FreePort(t)))
 	text, err := os.ReadFile(d.syncd.Config)
 	if err != nil {
@@ -227,6 +229,7 @@ func replays(t *testing.T, c client.Client, id string) {
 // The webhook is told once that a pair halted, also if it refused the first time
 // and if ec-syncd was killed, and once that it recovered.
 func TestWebhook(t *testing.T) {
+	t.Parallel()
 	r := newReceiver(t, 1)
 	headers := filepath.Join(t.TempDir(), "headers")
 	if err := os.WriteFile(headers, []byte("Authorization: Bearer hush\n"), 0o600); err != nil {

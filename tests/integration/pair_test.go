@@ -67,6 +67,7 @@ func (d *duo) signal(name string, input any) {
 // A pair is stopped and started by every means that an operator has, and goes
 // on from its cursor: what has not changed is not even read again.
 func TestStopAndStart(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "")
 	d.write.Small()
 	d.start()
@@ -101,6 +102,7 @@ func TestStopAndStart(t *testing.T) {
 // Whatever the process was doing when it was killed, the end is right, and no
 // object is written that was equal already.
 func TestKillInTheMiddleOfBootstrap(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "")
 	d.write.Small()
 	for i := range 60 {

@@ -62,6 +62,7 @@ func snapshotOf(t *testing.T, s *harness.ChefServer) *chefserver.Snapshot {
 // copy and afterwards; widening them, or the kinds, brings the rest; narrowing
 // them deletes nothing, nor does it make deletes that are due.
 func TestFilters(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "exclude ['/data/secrets', '/roles/local-*']\n")
 	there := harness.Write(t, d.replica.Client)
 	d.write.Small()
@@ -128,6 +129,7 @@ func TestFilters(t *testing.T) {
 // When the primary is replaced by another server with an organization of the same
 // name, everything is compared, nothing is deleted, and following goes on.
 func TestRepointing(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "")
 	d.write.Small()
 	d.write.Policies()
@@ -171,6 +173,7 @@ func TestRepointing(t *testing.T) {
 // A pair that may thaw makes a version anew at once that is frozen on the replica
 // only, files included; a pair that may not waits for a person.
 func TestThaw(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "thaw true\n")
 	files := map[string]string{"recipes/default.rb": "only here", "README.md": "shared"}
 	d.write.Small()

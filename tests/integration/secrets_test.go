@@ -125,6 +125,7 @@ func planted() []string {
 // Nothing that is secret is in any log, history, search attribute, heartbeat, metric
 // or answer of chef-sync-ctl, whatever the servers repeat of it in their errors.
 func TestNoSecretsAnywhere(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts ec-syncd with its Temporal server")
 	}

@@ -15,6 +15,7 @@ const everySwitch = "clients true\ngroups true\ncontainers true\nacls true\nnode
 // With every switch on, everything is copied and followed: keys, members, rights
 // and names, whether changes come from a feed or are found by listing.
 func TestEverySwitch(t *testing.T) {
+	t.Parallel()
 	more := []object.Kind{object.KindClient, object.KindGroup, object.KindContainer, object.KindACL, object.KindNode, object.KindOrganization}
 	for name, settings := range map[string]string{"updated_since": "", "listing": "feed :listing\ndeep_interval 0\n"} {
 		t.Run(name, func(t *testing.T) {

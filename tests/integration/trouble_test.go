@@ -15,6 +15,7 @@ import (
 // what it is, changes nothing on the replica, and goes on by itself when the
 // cause is gone.
 func TestTroubleIsSaidAndPasses(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "")
 	d.write.Small()
 	d.start()
@@ -85,6 +86,7 @@ func otherKey(t *testing.T) []byte {
 // A primary that is gone, that was emptied or made anew, and one whose
 // organization is another, never empty the replica.
 func TestNothingIsDeletedOnDoubt(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "")
 	d.write.Small()
 	for i := range 40 {
@@ -114,6 +116,7 @@ func TestNothingIsDeletedOnDoubt(t *testing.T) {
 
 // More deletes than the limit halt the pair until an operator approves them.
 func TestMassDeleteAsks(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "")
 	for i := range 30 {
 		d.write.Item("many", fmt.Sprintf("item%02d", i), "1")
@@ -144,6 +147,7 @@ func TestMassDeleteAsks(t *testing.T) {
 
 // One object that the replica refuses is parked and stops nobody.
 func TestUnsyncedObject(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "")
 	refuse := d.replica.Faults().Add(chefserver.Fault{Path: harness.Path("/roles/?(role1)?$"), Method: "POST", Count: 1,
 		Effect: chefserver.Status(413, `{"error":["JSON must be no more than 2000000 bytes."]}`)})

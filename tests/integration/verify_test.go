@@ -50,6 +50,7 @@ func (d *duo) says(where, text string, want ...string) {
 // every damage that somebody did behind the pair's back, and brings back what can
 // be.
 func TestVerifyAndRepair(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "")
 	d.write.Small()
 	d.start()
@@ -132,6 +133,7 @@ func (d *duo) damage() {
 // For migrations: one command copies, proves and ends; a pair that runs is proved
 // and goes on.
 func TestSyncOnce(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "")
 	d.write.Small()
 	stdout, _ := d.ctl(0, "sync-once", "--settle", "1s", harness.Organization, "--timeout", "50s")
@@ -164,6 +166,7 @@ func TestSyncOnce(t *testing.T) {
 
 // Deletes that are dropped are not made, and the pair goes on.
 func TestDropDeletes(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "")
 	for i := range 30 {
 		d.write.Item("many", fmt.Sprintf("item%02d", i), "1")
@@ -194,6 +197,7 @@ func TestDropDeletes(t *testing.T) {
 
 // ec-syncd schedules what verify_at says when it starts, and no more.
 func TestNightlyVerification(t *testing.T) {
+	t.Parallel()
 	d := newDuo(t, "verify_at '03:30'\n")
 	d.write.Small()
 	d.start()

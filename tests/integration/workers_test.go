@@ -103,6 +103,7 @@ const moves = 2*time.Minute + time.Minute
 // and one of them for good. Each has its own staging directory, on one host. The
 // listing feed's place is in one of these.
 func TestSeveralWorkers(t *testing.T) {
+	t.Parallel()
 	for _, feed := range []string{"updated_since", "listing"} {
 		t.Run(feed, func(t *testing.T) {
 			c := newCrew(t, 3, "deep_interval 0\nfeed '"+feed+"'\n")
@@ -210,6 +211,7 @@ func TestSharedStaging(t *testing.T) {
 // TestRollingUpgrade has a newer ec-syncd join an older one, and the older one leave,
 // and then the other way about, while the primary changes. No pair notices.
 func TestRollingUpgrade(t *testing.T) {
+	t.Parallel()
 	c := newCrew(t, 1, "")
 	c.write.Small()
 	c.start()
@@ -237,6 +239,7 @@ func TestRollingUpgrade(t *testing.T) {
 	nap(ctx, 2*time.Second)
 	cancel()
 	n := <-changes
+	c.within(moves, "after two moves") // what one has staged when it leaves, another reads again
 	c.settled(func(string) bool { return true })
 	if s := c.surveys(); s != 1.0 {
 		t.Errorf("%v full comparisons; want the one of the beginning", s)
@@ -263,6 +266,7 @@ func (c *crew) polls(version string) bool {
 // TestWorkerDeployment has pairs go to a newer ec-syncd when its version is made the
 // current one, and not before.
 func TestWorkerDeployment(t *testing.T) {
+	t.Parallel()
 	c := newCrew(t, 1, "temporal['deployment'] = 'chef'\n")
 	c.write.Small()
 	deployment := c.temporal.Temporal(t).WorkerDeploymentClient().GetHandle("chef")
@@ -302,6 +306,7 @@ func TestWorkerDeployment(t *testing.T) {
 // TestDowngradeLeavesNewerStateAlone: an ec-syncd that is given a state of a newer
 // format says so, does nothing, and leaves it to one that knows it.
 func TestDowngradeLeavesNewerStateAlone(t *testing.T) {
+	t.Parallel()
 	c := newCrew(t, 1, "")
 	c.write.Small()
 	pair := object.Pair{Replica: "sync", Source: harness.Organization, Destination: harness.Organization}
