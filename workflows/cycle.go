@@ -240,6 +240,9 @@ func (w *work) apply(ctx workflow.Context, b plan.Batch, got activities.FetchRes
 			}
 			actx := workflow.WithActivityOptions(ctx, batchOptions(verb+describe(b), got.Queue))
 			err := workflow.ExecuteActivity(actx, activities.NameApply, in).Get(ctx, &done)
+			if hostGone(err) && got.Queue == w.run.state.Queue {
+				w.run.state.Queue = "" // or else the next poll would wait for that host as well
+			}
 			if stagingLost(err) && try < maxRefetch {
 				if got, err = w.fetched(ctx, w.startFetch(ctx, b)); err != nil {
 					return err

@@ -55,6 +55,8 @@ type world struct {
 
 	again bool // what apply refuses is to be tried again at once
 	half  bool // and may be half written
+
+	stagedOn string // the queue of whoever fetches; "" = anybody's
 }
 
 var pair = object.Pair{Replica: "sync", Source: "acme", Destination: "acme"}
@@ -243,7 +245,7 @@ func (w *world) fetch(_ context.Context, in activities.FetchInput) (activities.F
 	}
 	w.did("fetch %v", refs(in.Changes))
 	if len(keep) > 0 {
-		out.Batch, out.Staged = fmt.Sprintf("b%d", len(w.staged)), len(keep)
+		out.Batch, out.Staged, out.Queue = fmt.Sprintf("b%d", len(w.staged)), len(keep), w.stagedOn
 		w.staged[out.Batch] = keep
 	}
 	return out, nil

@@ -68,6 +68,36 @@ func TestListingPairStaysWithItsHost(t *testing.T) {
 	}
 }
 
+// TestAHostIsWaitedForOnce: the host that is away with a staged batch is not asked for
+// the next page, too.
+func TestAHostIsWaitedForOnce(t *testing.T) {
+	w := newWorld(t)
+	w.stagedOn = "here"
+	ref := object.MustRef("/roles/r")
+	w.holds[ref] = true
+	w.onPoll = func(activities.PollInput) (*activities.PollResult, error) {
+		if len(w.polls) == 1 {
+			return &activities.PollResult{
+				Cursor: object.Cursor{Feed: "listing", Position: "1"}, Queue: "here",
+				Changes: []object.Change{{Action: object.ActionCreate, Ref: ref}},
+			}, nil
+		}
+		return nil, temporal.NewApplicationErrorWithOptions("up to date", activities.TypeUpToDate,
+			temporal.ApplicationErrorOptions{NextRetryDelay: time.Hour})
+	}
+	w.applyOp = func(activities.ApplyInput) error {
+		if w.stagedOn == "here" {
+			w.stagedOn = "there"
+			return temporal.NewTimeoutError(enums.TIMEOUT_TYPE_SCHEDULE_TO_START, nil)
+		}
+		return nil
+	}
+	w.run(workflows.State{Cursor: object.Cursor{Feed: "listing", Position: "0"}}, time.Minute)
+	if len(w.replica) != 1 || len(w.queues) < 2 || w.queues[1] != w.queues[0] {
+		t.Errorf("replica %v, polls on %v; want the object, and the second poll anywhere", w.replica, w.queues)
+	}
+}
+
 // TestNewerStateIsLeftAlone: a worker that was downgraded must not go on with what it
 // does not understand.
 func TestNewerStateIsLeftAlone(t *testing.T) {

@@ -31,7 +31,7 @@ func TestOutagesAreSaidAndPass(t *testing.T) {
 		{"the replica's clock is wrong", func() func() {
 			s.replica.SetClock(func() time.Time { return time.Now().Add(-time.Hour) })
 			return func() { s.replica.SetClock(time.Now) }
-		}, "clock", "this host is 1h0m0s ahead of the server"},
+		}, "clock", "this host is 1h0m"},
 		{"the staging disk is full", func() func() { return s.syncd.FillDisk(t) }, "no space left on device", "make room"},
 		{"the way to Temporal is cut", func() func() { return s.toTemporal.Cut(t) }, "", ""},
 		{"Temporal is killed", func() func() { s.temporal.Kill(); return func() { s.temporal.Start(t) } }, "", ""},

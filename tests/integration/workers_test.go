@@ -97,7 +97,7 @@ func (c *crew) clean(secrets ...string) {
 
 // moves is how long work may take to go to another worker: the time that a host may
 // be away, and what a busy machine needs.
-const moves = 2*time.Minute + time.Minute
+const moves = 2*time.Minute + 2*time.Minute
 
 // TestSeveralWorkers kills any of three workers at random while the primary changes,
 // and one of them for good. Each has its own staging directory, on one host. The
