@@ -171,22 +171,9 @@ func (r *reconfiguration) connect(ctx context.Context) error {
 	defer cancel()
 	if r.conn, err = pgx.ConnectConfig(ctx, as.ConnConfig); err != nil {
 		return fail(ExitNotDone, "psql -h "+as.ConnConfig.Host+" -U "+as.ConnConfig.User+" "+as.ConnConfig.Database,
-			"reconfigure: log in to the database %s: %s", primary.Where(as), withoutDSN(err))
+			"reconfigure: log in to the database %s: %s", primary.Where(as), primary.WithoutDSN(err))
 	}
 	return r.version(ctx)
-}
-
-// withoutDSN is what a failed login says, without what it was tried with.
-func withoutDSN(err error) string {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
-		return e.Message
-	}
-	var c *pgconn.ConnectError
-	if errors.As(err, &c) && c.Unwrap() != nil {
-		return c.Unwrap().Error()
-	}
-	return err.Error()
 }
 
 // version looks at what the database is.
@@ -262,12 +249,12 @@ func (r *reconfiguration) check(ctx context.Context) error {
 	defer cancel()
 	pool, err := pgxpool.NewWithConfig(ctx, r.daemon)
 	if err != nil {
-		return fail(ExitNotDone, "", "reconfigure: %s", withoutDSN(err))
+		return fail(ExitNotDone, "", "reconfigure: %s", primary.WithoutDSN(err))
 	}
 	defer pool.Close()
 	log, err := changelog.Open(ctx, pool, changelog.Options{Capture: changelog.Capture(r.side.Capture)})
 	if err != nil {
-		return fail(ExitNotDone, "$EDITOR "+r.set.file, "reconfigure: the feed server, as %s, cannot open the change log: %s", primary.Where(r.daemon), withoutDSN(err))
+		return fail(ExitNotDone, "$EDITOR "+r.set.file, "reconfigure: the feed server, as %s, cannot open the change log: %s", primary.Where(r.daemon), primary.WithoutDSN(err))
 	}
 	s, err := log.Status(ctx)
 	if err != nil {

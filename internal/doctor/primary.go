@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/feedserver"
@@ -33,22 +32,9 @@ func database(_ context.Context, x *exam, _ subject) []Finding {
 	case errors.Is(err, primary.ErrDatabase):
 		return failed("$EDITOR "+x.File, "%v", err)
 	case err != nil:
-		return failed("chef-server-ctl status postgresql    # and ec_sync_server['database'] in "+x.File, "log in to the Chef server's database: %s", withoutDSN(err))
+		return failed("chef-server-ctl status postgresql    # and ec_sync_server['database'] in "+x.File, "log in to the Chef server's database: %s", primary.WithoutDSN(err))
 	}
 	return fine("the database %s answers", primary.Where(pool.Config()))
-}
-
-// withoutDSN is what a failed login says, without what it was tried with.
-func withoutDSN(err error) string {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
-		return e.Message
-	}
-	var c *pgconn.ConnectError
-	if errors.As(err, &c) && c.Unwrap() != nil {
-		return c.Unwrap().Error()
-	}
-	return err.Error()
 }
 
 // loggedIn skips what needs the database.
@@ -74,7 +60,7 @@ func changeLog(ctx context.Context, x *exam, _ subject) []Finding {
 	case errors.Is(err, changelog.ErrNotInstalled):
 		return failed(reconfigure, "%v", err)
 	case err != nil:
-		return failed(reconfigure, "the change log cannot be read: %s", withoutDSN(err))
+		return failed(reconfigure, "the change log cannot be read: %s", primary.WithoutDSN(err))
 	}
 	if len(s.Problems) > 0 {
 		return warning(reconfigure, "the change log, with capture %s: %s", s.Capture, strings.Join(s.Problems, "; "))
@@ -105,7 +91,7 @@ func readableKeys(ctx context.Context, x *exam, _ subject) []Finding {
 	}
 	if err != nil {
 		return failed("GRANT SELECT ON orgs, users, clients, keys, org_user_associations TO "+pool.Config().ConnConfig.User,
-			"who asks cannot be told: %s", withoutDSN(err))
+			"who asks cannot be told: %s", primary.WithoutDSN(err))
 	}
 	return fine("keys can be read in the database")
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -164,4 +165,18 @@ func (d Database) secret(service, name string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("its password is not in %s in a form that can be read%s", file, show)
+}
+
+// WithoutDSN is what an error of PostgreSQL or of a login says, without the
+// address, user and database that it was tried with: the caller names these.
+func WithoutDSN(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	var c *pgconn.ConnectError
+	if errors.As(err, &c) && c.Unwrap() != nil {
+		return c.Unwrap().Error()
+	}
+	return err.Error()
 }
