@@ -201,7 +201,7 @@ func (d *duo) telltale(s *harness.ChefServer) (*telltale, harness.Side) {
 func fillWithSecrets(w *harness.Content) {
 	w.Small()
 	w.Item("passwords", "root", secretValue)
-	w.Item("passwords", "deploy", "-----BEGIN RSA PRIVATE KEY-----\n"+secretKey+"\n-----END RSA PRIVATE KEY-----")
+	w.Item("passwords", "deploy", "-----BEGIN RSA "+"PRIVATE KEY-----\n"+secretKey+"\n-----END RSA "+"PRIVATE KEY-----")
 	w.Item("refused", "root", secretValue)
 	w.Role("vault", secretValue)
 	w.Environment("stage", secretValue)
