@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 
-
 	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/feedserver"
 	"github.com/chef-sync/chef-sync/internal/feedserver/changelog"
