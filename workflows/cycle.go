@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -240,6 +241,9 @@ func (w *work) apply(ctx workflow.Context, b plan.Batch, got activities.FetchRes
 			}
 			actx := workflow.WithActivityOptions(ctx, batchOptions(verb+describe(b), got.Queue))
 			err := workflow.ExecuteActivity(actx, activities.NameApply, in).Get(ctx, &done)
+			if err != nil && !b.Delete {
+				b = w.doubt(ctx, b)
+			}
 			if hostGone(err) && got.Queue == w.run.state.Queue {
 				w.run.state.Queue = "" // or else the next poll would wait for that host as well
 			}
@@ -259,6 +263,29 @@ func (w *work) apply(ctx workflow.Context, b plan.Batch, got activities.FetchRes
 		}
 		return nil
 	}
+}
+
+// doubt notes what may be half written by an Apply that broke off, wherever it did,
+// and returns the batch as it is to be fetched next: the looks of a cookbook version
+// do not tell.
+func (w *work) doubt(ctx workflow.Context, b plan.Batch) plan.Batch {
+	cookbook := func(c object.Change) bool { return c.Ref.Kind == object.KindCookbook }
+	if !slices.ContainsFunc(b.Changes, cookbook) ||
+		workflow.GetVersion(ctx, versionBroken, workflow.DefaultVersion, brokenReplaced) != brokenReplaced {
+		return b
+	}
+	b.Changes = slices.Clone(b.Changes)
+	for i, c := range b.Changes {
+		if !cookbook(c) {
+			continue
+		}
+		b.Changes[i].Action = object.ActionReplace
+		w.run.state.park(Unsynced{
+			Ref: c.Ref, Action: object.ActionReplace, Page: w.pageOf(c.Ref), NextTry: w.run.now(),
+			Reason: "the write of its batch broke off, and half of it may be there",
+		}, w.run.now(), w.run.opts)
+	}
+	return b
 }
 
 // stagingLost reports whether a batch has to be fetched again: staging lost it,

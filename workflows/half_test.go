@@ -1,9 +1,14 @@
 package workflows_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/workflows"
 )
@@ -60,5 +65,45 @@ func TestWhatMayBeHalfWrittenIsReplaced(t *testing.T) {
 				t.Errorf("half %t, the last fetch is an %s, status %+v, did %v", half, last, got, w.history())
 			}
 		})
+	}
+}
+
+// An Apply that broke off may have written half of a cookbook version. Who goes on,
+// on this host or another, does not go by its looks, and neither does who compares
+// everything because the primary's list has nothing of it any more.
+func TestWhatBrokeOffIsReplaced(t *testing.T) {
+	c, role := object.MustRef("/cookbooks/c/1.0.0"), object.MustRef("/roles/r")
+	for name, broke := range map[string]error{
+		"the host is gone":    temporal.NewTimeoutError(enums.TIMEOUT_TYPE_SCHEDULE_TO_START, nil),
+		"staging is lost":     temporal.NewNonRetryableApplicationError("gone", activities.TypeStagingLost, nil),
+		"the replica is down": temporal.NewNonRetryableApplicationError("down", "any", nil),
+	} {
+		for _, back := range []bool{false, true} { // the primary's change, before the page is taken again
+			t.Run(fmt.Sprintf("%s, taken back: %t", name, back), func(t *testing.T) {
+				w := newWorld(t)
+				did := map[object.Ref]object.Action{}
+				w.onFetch = func(f object.Change) string {
+					did[f.Ref] = f.Action
+					return ""
+				}
+				broken := false
+				w.applyOp = func(activities.ApplyInput) error {
+					if broken {
+						return nil
+					}
+					broken = true
+					if back {
+						w.feed = []object.Change{{Action: object.ActionUpdate, Ref: role}}
+					}
+					return broke
+				}
+				w.change(object.ActionUpdate, "/cookbooks/c/1.0.0")
+				w.change(object.ActionUpdate, "/roles/r")
+				got := w.run(following(0), time.Hour)
+				if !broken || did[c] != object.ActionReplace || did[role] != object.ActionUpdate || got.Unsynced != 0 {
+					t.Errorf("fetched at last: %v, status %+v; want the cookbook replaced", did, got)
+				}
+			})
+		}
 	}
 }

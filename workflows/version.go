@@ -15,6 +15,9 @@ package workflows
 //	approval-kept    1: deletes that an operator approved, and that a trouble kept from
 //	                 being made, are not asked about again. Asked for only where that
 //	                 is so.
+//	broken-writes    1: the cookbook versions of a batch whose writing broke off are on
+//	                 the list of unsynced objects, to be written whole. Asked for only
+//	                 where that is so.
 const (
 	versionClock = "clock-put-back"
 	clockRefloat = 1
@@ -24,6 +27,9 @@ const (
 
 	versionApproval = "approval-kept"
 	approvalKept    = 1
+
+	versionBroken  = "broken-writes"
+	brokenReplaced = 1
 )
 
 // StateFormat numbers how [State] is written. It rises when an older release would
