@@ -101,12 +101,13 @@ const moves = 2*time.Minute + 2*time.Minute
 
 // TestSeveralWorkers kills any of three workers at random while the primary changes,
 // and one of them for good. Each has its own staging directory, on one host. The
-// listing feed's place is in one of these.
+// listing feed's place is in one of these, so that what the primary deleted while that
+// one was away is found by the full comparison that follows: as extras.
 func TestSeveralWorkers(t *testing.T) {
 	t.Parallel()
-	for _, feed := range []string{"updated_since", "listing"} {
+	for feed, settings := range map[string]string{"updated_since": "", "listing": "extras 'delete'\ndelete_limit['objects'] = 1_000\n"} {
 		t.Run(feed, func(t *testing.T) {
-			c := newCrew(t, 3, "deep_interval 0\nfeed '"+feed+"'\n")
+			c := newCrew(t, 3, "deep_interval 0\nfeed '"+feed+"'\n"+settings)
 			c.write.Small()
 			c.start()
 			c.within(moves, "bootstrap")
