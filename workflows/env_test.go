@@ -19,6 +19,7 @@ import (
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/replicate"
 	"github.com/chef-sync/chef-sync/internal/telemetry"
+	"github.com/chef-sync/chef-sync/tests/harness"
 	"github.com/chef-sync/chef-sync/workflows"
 )
 
@@ -74,7 +75,7 @@ func measuredWorld(t *testing.T, m *telemetry.Metrics) *world {
 	}
 	s.SetLogger(log.NewStructuredLogger(slog.New(slog.NewTextHandler(&w.logged, nil))))
 	w.env = s.NewTestWorkflowEnvironment()
-	w.env.SetWorkerOptions(endless)
+	w.env.SetWorkerOptions(harness.Endless)
 	w.env.SetTestTimeout(10 * time.Second)
 	workflows.RegisterWith(w.env, func() []string { return w.attributes })
 	w.env.RegisterActivityWithOptions(w.poll, activity.RegisterOptions{Name: activities.NamePoll})

@@ -117,7 +117,7 @@ func (l *life) start() {
 	var s testsuite.WorkflowTestSuite
 	s.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	l.env = s.NewTestWorkflowEnvironment()
-	l.env.SetWorkerOptions(endless)
+	l.env.SetWorkerOptions(harness.Endless)
 	l.env.SetTestTimeout(2 * time.Minute)
 	workflows.Register(l.env)
 	l.env.RegisterActivityWithOptions(l.poll, activity.RegisterOptions{Name: activities.NamePoll})

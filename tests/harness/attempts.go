@@ -1,4 +1,4 @@
-package property
+package harness
 
 import (
 	"math"
@@ -9,10 +9,10 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// The SDK's test environment gives up after ten attempts where a real server
-// goes on for ever, and waiting for changes consists of attempts. endless asks
-// it for as many as there can be.
-var endless = worker.Options{Interceptors: []interceptor.WorkerInterceptor{&endlessWorker{}}}
+// Endless are options for the SDK's test environment, which gives up after ten
+// attempts where a real server goes on for ever, and waiting for changes consists of
+// attempts: it is asked for as many as there can be.
+var Endless = worker.Options{Interceptors: []interceptor.WorkerInterceptor{&endlessWorker{}}}
 
 type endlessWorker struct {
 	interceptor.WorkerInterceptorBase
