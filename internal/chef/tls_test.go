@@ -2,87 +2,24 @@ package chef
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chef-sync/chef-sync/tests/certs"
 )
 
-// A testCert is a self-signed certificate and its key, in files.
-type testCert struct {
-	tls.Certificate
-	certFile, keyFile string
-}
-
-// newCert makes a self-signed certificate for the given names and addresses.
-func newCert(t *testing.T, names ...string) testCert {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	for _, n := range names {
-		if ip := net.ParseIP(n); ip != nil {
-			template.IPAddresses = append(template.IPAddresses, ip)
-		} else {
-			template.DNSNames = append(template.DNSNames, n)
-		}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	c := testCert{
-		Certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf},
-		certFile:    filepath.Join(dir, "cert.pem"), keyFile: filepath.Join(dir, "key.pem"),
-	}
-	for file, text := range map[string][]byte{c.certFile: pemOf("CERTIFICATE", der), c.keyFile: pemOf("PRIVATE KEY", keyDER)} {
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return c
-}
-
-func (c testCert) pin() []byte {
-	sum := sha256.Sum256(c.Leaf.RawSubjectPublicKeyInfo)
-	return sum[:]
-}
-
 // tlsServer serves empty lists and the file "a" with the given certificate.
-func tlsServer(t *testing.T, cert testCert, change func(*tls.Config)) *httptest.Server {
+func tlsServer(t *testing.T, cert certs.Certificate, change func(*tls.Config)) *httptest.Server {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/f" {
@@ -102,30 +39,30 @@ func tlsServer(t *testing.T, cert testCert, change func(*tls.Config)) *httptest.
 }
 
 func TestTLS(t *testing.T) {
-	good, other, misnamed := newCert(t, "127.0.0.1"), newCert(t, "127.0.0.1"), newCert(t, "chef.example.com")
+	good, other, misnamed := certs.SelfSigned(t, time.Hour, "127.0.0.1"), certs.SelfSigned(t, time.Hour, "127.0.0.1"), certs.SelfSigned(t, time.Hour, "chef.example.com")
 	pool := x509.NewCertPool()
 	pool.AddCert(other.Leaf)
 	wantsCert := func(c *tls.Config) { c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, pool }
-	client := TLSOptions{ClientCertFile: other.certFile, ClientKeyFile: other.keyFile, CAFile: good.certFile}
+	client := TLSOptions{ClientCertFile: other.File, ClientKeyFile: other.KeyFile, CAFile: good.File}
 	for _, tt := range []struct {
 		name   string
-		cert   testCert
+		cert   certs.Certificate
 		server func(*tls.Config)
 		o      TLSOptions
 		hint   string // "" wants success
 	}{
 		{"unknown authority", good, nil, TLSOptions{}, "openssl s_client -showcerts -connect 127.0.0.1:"},
-		{"custom CA", good, nil, TLSOptions{CAFile: good.certFile}, ""},
-		{"another CA", good, nil, TLSOptions{CAFile: other.certFile}, "openssl s_client"},
-		{"another name", misnamed, nil, TLSOptions{CAFile: misnamed.certFile}, "write the host name"},
-		{"pin in base64", misnamed, nil, TLSOptions{PinSHA256: base64.StdEncoding.EncodeToString(misnamed.pin())}, ""},
-		{"pin as curl has it", good, nil, TLSOptions{PinSHA256: "sha256//" + base64.StdEncoding.EncodeToString(good.pin())}, ""},
-		{"pin in hex", good, nil, TLSOptions{PinSHA256: hex.EncodeToString(good.pin())}, ""},
-		{"another pin", good, nil, TLSOptions{PinSHA256: hex.EncodeToString(other.pin()), CAFile: good.certFile}, "set the pin"},
-		{"another pin, insecure", good, nil, TLSOptions{PinSHA256: hex.EncodeToString(other.pin()), Insecure: true}, "set the pin"},
+		{"custom CA", good, nil, TLSOptions{CAFile: good.File}, ""},
+		{"another CA", good, nil, TLSOptions{CAFile: other.File}, "openssl s_client"},
+		{"another name", misnamed, nil, TLSOptions{CAFile: misnamed.File}, "write the host name"},
+		{"pin in base64", misnamed, nil, TLSOptions{PinSHA256: base64.StdEncoding.EncodeToString(misnamed.Pin())}, ""},
+		{"pin as curl has it", good, nil, TLSOptions{PinSHA256: "sha256//" + base64.StdEncoding.EncodeToString(good.Pin())}, ""},
+		{"pin in hex", good, nil, TLSOptions{PinSHA256: hex.EncodeToString(good.Pin())}, ""},
+		{"another pin", good, nil, TLSOptions{PinSHA256: hex.EncodeToString(other.Pin()), CAFile: good.File}, "set the pin"},
+		{"another pin, insecure", good, nil, TLSOptions{PinSHA256: hex.EncodeToString(other.Pin()), Insecure: true}, "set the pin"},
 		{"insecure", misnamed, nil, TLSOptions{Insecure: true}, ""},
 		{"client certificate", good, wantsCert, client, ""},
-		{"no client certificate", good, wantsCert, TLSOptions{CAFile: good.certFile}, "client certificate"},
+		{"no client certificate", good, wantsCert, TLSOptions{CAFile: good.File}, "client certificate"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			server := tlsServer(t, tt.cert, tt.server)
@@ -147,17 +84,17 @@ func TestTLS(t *testing.T) {
 
 // The pin is for the server; a host of files is verified as usual.
 func TestPinIsForTheServerOnly(t *testing.T) {
-	mine, theirs := newCert(t, "127.0.0.1"), newCert(t, "localhost")
-	cfg, err := TLSOptions{PinSHA256: hex.EncodeToString(mine.pin()), CAFile: theirs.certFile}.config("chef.example.com")
+	mine, theirs := certs.SelfSigned(t, time.Hour, "127.0.0.1"), certs.SelfSigned(t, time.Hour, "localhost")
+	cfg, err := TLSOptions{PinSHA256: hex.EncodeToString(mine.Pin()), CAFile: theirs.File}.config("chef.example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
-	state := func(name string, cert testCert) tls.ConnectionState {
+	state := func(name string, cert certs.Certificate) tls.ConnectionState {
 		return tls.ConnectionState{ServerName: name, PeerCertificates: []*x509.Certificate{cert.Leaf}}
 	}
 	for _, tt := range []struct {
 		name string
-		cert testCert
+		cert certs.Certificate
 		ok   bool
 	}{
 		{"chef.example.com", mine, true},
@@ -184,11 +121,11 @@ func TestInsecureIsLoggedLoudly(t *testing.T) {
 }
 
 func TestTLSOptionsRefused(t *testing.T) {
-	cert := newCert(t, "chef")
+	cert := certs.SelfSigned(t, time.Hour, "chef")
 	for want, o := range map[string]TLSOptions{
-		"holds no certificate": {CAFile: cert.keyFile},
+		"holds no certificate": {CAFile: cert.KeyFile},
 		"read CA file":         {CAFile: "/nonexistent"},
-		"client certificate":   {ClientCertFile: cert.keyFile, ClientKeyFile: cert.keyFile},
+		"client certificate":   {ClientCertFile: cert.KeyFile, ClientKeyFile: cert.KeyFile},
 		"not a SHA-256":        {PinSHA256: "sha256//AAAA"},
 	} {
 		if _, err := o.config("chef"); err == nil || !strings.Contains(err.Error(), want) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/chef-sync/chef-sync/internal/doctor"
+	"github.com/chef-sync/chef-sync/tests/certs"
 )
 
 // TestFeedServer: what it says of itself, and whose certificate it shows.
@@ -17,7 +18,7 @@ func TestFeedServer(t *testing.T) {
 	mine, other := newCertificate(t, time.Hour), newCertificate(t, time.Hour)
 	const works = `{"status":"pong","writes":true,"lag_seconds":0.25,"problems":[]}`
 	for name, c := range map[string]struct {
-		shown, set   *certificate
+		shown, set   *certs.Certificate
 		answer       string
 		state        doctor.State
 		words, fixes string
@@ -28,7 +29,7 @@ func TestFeedServer(t *testing.T) {
 		"fails":          {nil, nil, `{"status":"fail","problems":["no database"]}`, doctor.Failed, "no database", "systemctl restart ec-syncd"},
 		"something else": {nil, nil, `<html>`, doctor.Failed, "something else than a feed server", "ss -ltnp"},
 		"TLS":            {&mine, &mine, works, doctor.OK, "answers at https://127.0.0.1:", ""},
-		"other key":      {&other, &mine, works, doctor.Warning, "another certificate than " + mine.file, "systemctl restart ec-syncd"},
+		"other key":      {&other, &mine, works, doctor.Warning, "another certificate than " + mine.File, "systemctl restart ec-syncd"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -50,7 +51,7 @@ func TestFeedServer(t *testing.T) {
 			}
 			text := fmt.Sprintf("role :master\nec_sync_server['port'] = %s\n", u.Port())
 			if c.set != nil {
-				text += fmt.Sprintf("ec_sync_server['tls_cert'] = '%s'\nec_sync_server['tls_key'] = '%s'\n", c.set.file, c.set.keyFile)
+				text += fmt.Sprintf("ec_sync_server['tls_cert'] = '%s'\nec_sync_server['tls_key'] = '%s'\n", c.set.File, c.set.KeyFile)
 			}
 			h := &host{t: t, dir: t.TempDir(), only: []string{"feedserver", "nginx"}}
 			got := h.run(text)

@@ -2,8 +2,6 @@ package compose
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -11,10 +9,8 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +22,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/chef-sync/chef-sync/internal/chefserver"
+	"github.com/chef-sync/chef-sync/tests/certs"
 	"github.com/chef-sync/chef-sync/tests/harness"
 )
 
@@ -90,26 +87,12 @@ type authority struct {
 
 func (s *stack) authority() *authority {
 	s.t.Helper()
-	a := &authority{stack: s, cert: filepath.Join(s.dir, "temporal.crt"), pem: filepath.Join(s.dir, "temporal.key"), jwks: filepath.Join(s.dir, "jwks.json")}
-	own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	own := certs.SelfSigned(s.t, time.Hour, "127.0.0.1")
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &own.PublicKey, own)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(own)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if a.key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
-		s.t.Fatal(err)
-	}
+	a := &authority{stack: s, key: key, cert: own.File, pem: own.KeyFile, jwks: filepath.Join(s.dir, "jwks.json")}
 	keys, err := json.Marshal(map[string]any{"keys": []any{map[string]any{
 		"kty": "RSA", "kid": "k", "alg": "RS256", "use": "sig",
 		"n": encoded(a.key.N.Bytes()), "e": encoded(big.NewInt(int64(a.key.E)).Bytes()),
@@ -117,14 +100,8 @@ func (s *stack) authority() *authority {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for file, text := range map[string][]byte{
-		a.cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		a.pem:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}),
-		a.jwks: keys,
-	} {
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			s.t.Fatal(err)
-		}
+	if err := os.WriteFile(a.jwks, keys, 0o600); err != nil {
+		s.t.Fatal(err)
 	}
 	return a
 }
