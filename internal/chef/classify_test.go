@@ -2,6 +2,7 @@ package chef
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,6 +36,19 @@ func TestClassifyAnswers(t *testing.T) {
 		{name: "missing blob", status: 400, body: `{"error":["Manifest has a checksum that hasn't been uploaded."]}`, want: ClassObject, is: ErrMissingFiles},
 		{name: "missing blob on update", status: 400, body: `{"error":["Manifest has checksum X but it hasn't yet been uploaded"]}`, want: ClassObject, is: ErrMissingFiles},
 		{name: "missing headers", status: 400, body: `{"error":["missing required authentication header(s) 'X-Ops-Userid'"]}`, want: ClassPair, is: ErrCredentials},
+		{name: "no signing version", status: 400, body: `{"error":["Unsupported authentication protocol version"]}`, want: ClassPair, is: ErrCredentials},
+		{name: "bad headers", status: 400, body: `{"error":["bad header(s) 'X-Ops-Timestamp'"]}`, want: ClassPair, is: ErrCredentials},
+		{name: "a field with a word", status: 400, body: `{"error":["Field 'external_authentication_uid' invalid"]}`, want: ClassObject},
+		{name: "nginx wants https", status: 400, body: "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>", want: ClassPair, is: ErrTLS},
+		{name: "Apache wants https", status: 400, body: "<h1>Bad Request</h1><p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />", want: ClassPair, is: ErrTLS},
+		{name: "Go wants https", status: 400, body: "Client sent an HTTP request to an HTTPS server.\n", want: ClassPair, is: ErrTLS},
+		{name: "wants a certificate", status: 400, body: "<html><title>400 No required SSL certificate was sent</title></html>", want: ClassPair, is: ErrTLS},
+		{name: "wants another certificate", status: 400, body: "<html><title>400 The SSL certificate error</title></html>", want: ClassPair, is: ErrTLS},
+		{name: "a page about one object", status: 400, body: "<html><title>400 Bad Request</title></html>", want: ClassObject, says: "400 Bad Request"},
+		{name: "proxy wants a password", status: 407, body: page, want: ClassPair, is: ErrNotChef},
+		{name: "another server's", status: 421, want: ClassPair, is: ErrNotChef},
+		{name: "upgrade", status: 426, want: ClassPair, is: ErrNotChef},
+		{name: "too many headers", status: 431, want: ClassPair, is: ErrNotChef},
 		{name: "_default", status: 405, body: `{"error":["The '_default' environment cannot be modified."]}`, want: ClassObject},
 		{name: "conflict", status: 409, body: `{"error":["Role already exists"]}`, want: ClassObject, says: "409 Role already exists"},
 		{name: "conflict in codes", status: 409, body: `[80,111,108,105,99,121]`, want: ClassObject, says: "409 Policy"},
@@ -91,6 +105,29 @@ func TestClassifyAnswers(t *testing.T) {
 				t.Errorf("%v has no hint", err)
 			}
 		})
+	}
+}
+
+// TestClassifyByWordsOfTheBody: what is taken out of a message because the request
+// holds it may be what tells whom the refusal concerns.
+func TestClassifyByWordsOfTheBody(t *testing.T) {
+	body := json.RawMessage(`{"name":"web","default_attributes":{"a":["frozen","clock","associated","does not exist","authentication","uploaded"]}}`)
+	for _, tt := range []struct {
+		status int
+		body   string
+		is     error
+	}{
+		{404, `{"error":["organization 'acme' does not exist."]}`, ErrOrgNotFound},
+		{403, `{"error":["'u' not associated with organization 'acme'"]}`, ErrNotMember},
+		{401, `{"error":["Synchronize the clock on your host"]}`, ErrClock},
+		{400, `{"error":["missing required authentication header(s) 'X-Ops-Sign'"]}`, ErrCredentials},
+		{400, `{"error":["Manifest has a checksum that hasn't been uploaded."]}`, ErrMissingFiles},
+		{409, `{"error":["The cookbook a at version 1.0.0 is frozen."]}`, ErrFrozen},
+	} {
+		c := testClient(t, says(tt.status, tt.body), noRetries)
+		if err := c.UpdateRole(t.Context(), "web", body); !errors.Is(err, tt.is) {
+			t.Errorf("%d %s: got %v, want %v", tt.status, tt.body, err, tt.is)
+		}
 	}
 }
 

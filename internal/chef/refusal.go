@@ -16,16 +16,23 @@ const clockSlack = 14 * time.Minute
 
 // refused makes the error for an answer of the API that is no success.
 func (c *Client) refused(r *request, status int, h http.Header, body []byte) *APIError {
+	words := excerpt(body)
 	e := &APIError{
 		Method:     r.method,
 		URL:        r.shown,
 		Status:     status,
-		Message:    clean(c.withoutHeaders(excerpt(body)), r.sent, r.url.EscapedPath()),
+		Message:    clean(c.withoutHeaders(words), r.sent, r.url.EscapedPath()),
 		RetryAfter: retryAfter(h, c.now()),
 	}
 	form := formOf(body)
-	text := strings.ToLower(e.Message)
+	text := strings.ToLower(words) // what an object holds may hide a word of the message
 	switch {
+	case isInBetween(status):
+		e.class, e.Err = ClassPair, ErrNotChef
+		e.Hint = "a proxy or gateway answered, not the Chef API: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY of this process, and the server URL"
+	case status == http.StatusBadRequest && form != formJSON && tlsProblem(body) != "":
+		e.class, e.Err = ClassPair, ErrTLS
+		e.Hint = tlsProblem(body)
 	case status >= 300 && status < 400:
 		e.class, e.Err = ClassPair, ErrNotChef
 		e.Message = "the answer is a redirect"
@@ -33,7 +40,7 @@ func (c *Client) refused(r *request, status int, h http.Header, body []byte) *AP
 			e.Message += " to " + shownFile(to)
 		}
 		e.Hint = "redirects are not followed: put the URL that it leads to in the configuration"
-	case status == http.StatusBadRequest && strings.Contains(text, "authentication"):
+	case status == http.StatusBadRequest && isAboutSigning(text):
 		e.class, e.Err = ClassPair, ErrCredentials
 		e.Hint = "the server does not understand how requests are signed: set the signing version that it knows, " +
 			"and look for a proxy that takes out headers"
@@ -58,6 +65,39 @@ func (c *Client) refused(r *request, status int, h http.Header, body []byte) *AP
 		e.Err = objectReason(status, text)
 	}
 	return e
+}
+
+// isInBetween reports whether a status is one that no Chef server gives, whatever it
+// is asked for: only what stands before it does.
+func isInBetween(status int) bool {
+	switch status {
+	case http.StatusProxyAuthRequired, http.StatusMisdirectedRequest, http.StatusUpgradeRequired, http.StatusRequestHeaderFieldsTooLarge:
+		return true
+	}
+	return status < 200
+}
+
+// tlsProblem says what helps if the page of a 400 is about TLS, which concerns every
+// request; "" if it is about something else. The words are those of nginx, Apache and
+// Go's server.
+func tlsProblem(page []byte) string {
+	text := strings.ToLower(string(page))
+	for _, words := range []string{"plain http request was sent to https port", "plain http to an ssl-enabled server port", "http request to an https server"} {
+		if strings.Contains(text, words) {
+			return "the server speaks TLS on this port: write https:// in the server URL"
+		}
+	}
+	if strings.Contains(text, "no required ssl certificate was sent") || strings.Contains(text, "ssl certificate error") {
+		return "the server wants a client certificate that it trusts: see master_tls['client_cert'] or replica_tls['client_cert']"
+	}
+	return ""
+}
+
+// isAboutSigning reports whether a 400 is about the headers that every request has.
+// Fields and objects may have authentication in their names.
+func isAboutSigning(text string) bool {
+	return strings.Contains(text, "authentication header") || strings.Contains(text, "authentication protocol") ||
+		strings.Contains(text, "bad header(s) 'x-ops")
 }
 
 // isIncomplete reports whether a refusal is about files that were not uploaded.
