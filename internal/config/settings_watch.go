@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -12,6 +13,10 @@ type Watch struct {
 	// MetricsAddress is the host:port at which /metrics, /healthz and /readyz are
 	// served; "" serves nothing.
 	MetricsAddress string
+
+	// TracesEndpoint is the URL of an OTLP collector that speaks gRPC, without a path;
+	// "" leaves it to the environment.
+	TracesEndpoint string
 
 	// WebhookURL is told of pairs that need somebody; "" tells nobody. It may hold a
 	// secret. Each line of WebhookHeadersFile is a header field to send to it.
@@ -29,6 +34,9 @@ func watchRows() []row {
 		{path: p("metrics_address"), def: "", set: listenAddress(func(r *reader) *string { return &watch(r).MetricsAddress }),
 			doc: "Where the replicator serves /metrics for Prometheus, /healthz and /readyz: 'host:port', as in '127.0.0.1:9464'. " +
 				"It asks nobody for a password, and names organizations. '' serves nothing."},
+		{path: p("traces_endpoint"), def: "", set: collectorURL(func(r *reader) *string { return &watch(r).TracesEndpoint }),
+			doc: "The URL of an OpenTelemetry collector that takes OTLP over gRPC, as in 'http://otel.example.com:4317', or https:// for TLS: traces of what is copied go there. " +
+				"'' leaves it to OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT; without these there are no traces. See docs/metrics.md."},
 		{path: p("webhook_url"), def: "", secret: true, set: webhookURL,
 			doc: "An http or https URL to which a JSON document is posted when a pair halts, is in trouble, is stale, or has recovered; '' posts nothing."},
 		{path: p("webhook_headers_file"), def: "", set: file(func(r *reader) *string { return &watch(r).WebhookHeadersFile }),
@@ -54,6 +62,33 @@ func listenAddress(to func(*reader) *string) setter {
 			}
 		}
 		*to(r) = s
+	}
+}
+
+// collectorURL reads the URL of a gRPC server. No message repeats it: it may hold a
+// password, by mistake.
+func collectorURL(to func(*reader) *string) setter {
+	return func(r *reader, name string, v node) {
+		const want = "a URL as in 'http://otel.example.com:4317', or '' for none"
+		s, ok := v.val.(string)
+		if !ok {
+			r.wrong(name, v, want)
+			return
+		}
+		u, err := url.Parse(s)
+		switch {
+		case s == "":
+		case err != nil, u.Scheme != "https" && u.Scheme != "http", !validHost(u):
+			r.fail(v.pos, name+" is not the URL of a collector", "write "+want)
+			return
+		case u.User != nil:
+			r.fail(v.pos, name+" holds a user or a password", "set OTEL_EXPORTER_OTLP_HEADERS in the environment of ec-syncd instead")
+			return
+		case u.Path != "" && u.Path != "/", u.RawQuery != "", u.Fragment != "":
+			r.fail(v.pos, name+" goes on after its host and port", "write "+want+": OTLP over gRPC has no path")
+			return
+		}
+		*to(r) = strings.TrimSuffix(s, "/")
 	}
 }
 

@@ -41,6 +41,7 @@ temporal['tls']['insecure'] = true
 temporal['api_key_file'] = 'temporal.key'
 temporal['codec_key_file'] = 'codec.keys'
 metrics_address '0.0.0.0:9464'
+traces_endpoint 'https://otel.example.com:4317'
 webhook_url 'https://hooks.example.com/T0/s3cr3t'
 webhook_headers_file 'webhook.headers'
 webhook_stale_after '30m'

@@ -37,3 +37,4 @@ frobnicate true
 replica_limit['requests_per_second'] = -1
 master_limit['bytes_per_second'] = '5 MB'
 master_limit['requests'] = 5
+traces_endpoint 'http://me:s3cr3t@otel.example.com:4317'
