@@ -3,6 +3,7 @@ package chef
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -18,7 +19,7 @@ import (
 func TestOnRequest(t *testing.T) {
 	var seen []RequestInfo
 	c := testClient(t, inTurn(says(500, ""), says(200, "{}")), func(o *Options) {
-		o.OnRequest = func(i RequestInfo) {
+		o.OnRequest = func(_ context.Context, i RequestInfo) {
 			if i.Duration <= 0 {
 				t.Errorf("%+v took no time", i)
 			}

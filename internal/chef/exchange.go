@@ -271,7 +271,7 @@ func (c *Client) exchange(ctx context.Context, r *request, signVersion string, a
 	}
 	started := time.Now()
 	defer func() {
-		c.observe(r.method, r.route, status, started, attempt)
+		c.observe(ctx, r.method, r.route, status, started, attempt)
 		outcome := c.outcome(ctx, status, header, err)
 		outcome.Read = readOf(r, status, len(answer))
 		turn.End(outcome)
@@ -334,9 +334,9 @@ func (c *Client) newRequest(ctx context.Context, r *request, signVersion string,
 	return req, nil
 }
 
-func (s *shared) observe(method, route string, status int, started time.Time, attempt int) {
+func (s *shared) observe(ctx context.Context, method, route string, status int, started time.Time, attempt int) {
 	if s.options.OnRequest != nil {
-		s.options.OnRequest(RequestInfo{
+		s.options.OnRequest(ctx, RequestInfo{
 			Method: method, Route: route, Status: status, Duration: time.Since(started), Attempt: attempt,
 		})
 	}

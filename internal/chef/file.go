@@ -214,7 +214,7 @@ func (t *transfer) moved() { t.timer.Reset(t.client.options.Timeout) }
 func (t *transfer) end() {
 	t.timer.Stop()
 	t.cancel(nil)
-	t.client.observe(t.request.Method, routeFile, t.status, t.started, t.attempt)
+	t.client.observe(t.parent, t.request.Method, routeFile, t.status, t.started, t.attempt)
 	outcome := t.client.outcome(t.parent, t.status, t.header, t.err)
 	if !strings.EqualFold(t.request.URL.Host, t.client.root.Host) { // who asks to be left alone is another server
 		outcome.Alone = 0

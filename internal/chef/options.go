@@ -1,6 +1,7 @@
 package chef
 
 import (
+	"context"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -99,8 +100,9 @@ type Options struct {
 	Logger *slog.Logger
 
 	// OnRequest is called once after each HTTP exchange, from many goroutines
-	// at a time; nil means nothing is called. It is for metrics.
-	OnRequest func(RequestInfo)
+	// at a time; nil means nothing is called. It is for metrics, and for traces,
+	// which belong to the context that the exchange was made in.
+	OnRequest func(context.Context, RequestInfo)
 }
 
 // RequestInfo describes one HTTP exchange to a metrics hook.

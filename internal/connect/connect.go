@@ -33,6 +33,10 @@ type Connector struct {
 	// before the first Connect.
 	Meter Meter
 
+	// Tracer is told of each request; nil means nobody is. Set it before the first
+	// Connect.
+	Tracer Tracer
+
 	cfg     *config.Config
 	staging *staging.Store
 	log     *slog.Logger
@@ -173,7 +177,7 @@ func NewClient(cfg *config.Config, s config.Server, log *slog.Logger) (*chef.Cli
 	return newClient(cfg, s, pace.New(limitsOf(cfg, s), pace.Clock{}), log, nil)
 }
 
-func newClient(cfg *config.Config, s config.Server, p *pace.Server, log *slog.Logger, onRequest func(chef.RequestInfo)) (*chef.Client, error) {
+func newClient(cfg *config.Config, s config.Server, p *pace.Server, log *slog.Logger, onRequest func(context.Context, chef.RequestInfo)) (*chef.Client, error) {
 	key, err := chef.ReadKey(s.KeyFile)
 	if err != nil {
 		return nil, err

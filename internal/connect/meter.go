@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -37,16 +38,30 @@ func (m pairMeter) File(k object.Kind, direction string, bytes int64) {
 	m.to.File(m.organization, string(k), direction, bytes)
 }
 
-// onRequest is the hook of a side's client; nil if nobody counts.
-func (c *Connector) onRequest(name string) func(chef.RequestInfo) {
-	if c.Meter == nil {
+// Tracer hears of each exchange with the primary or the replica, with the context that
+// it was made in; result is as of [Meter]. Its method is called from many goroutines at
+// a time.
+type Tracer interface {
+	Request(ctx context.Context, server, result string, r chef.RequestInfo)
+}
+
+// onRequest is the hook of a side's client; nil if nobody listens.
+func (c *Connector) onRequest(name string) func(context.Context, chef.RequestInfo) {
+	if c.Meter == nil && c.Tracer == nil {
 		return nil
 	}
 	server := map[string]string{"master": "primary"}[name]
 	if server == "" {
 		server = name
 	}
-	return func(r chef.RequestInfo) { c.Meter.Request(server, r.Route, result(r.Status), r.Duration) }
+	return func(ctx context.Context, r chef.RequestInfo) {
+		if c.Meter != nil {
+			c.Meter.Request(server, r.Route, result(r.Status), r.Duration)
+		}
+		if c.Tracer != nil {
+			c.Tracer.Request(ctx, server, result(r.Status), r)
+		}
+	}
 }
 
 // result sorts a status as [chef.Classify] does, as far as the status alone tells:
