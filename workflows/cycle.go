@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -13,11 +12,14 @@ import (
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/plan"
-	"github.com/chef-sync/chef-sync/internal/replicate"
 )
 
 // errInterrupted ends a page that an operator stopped; it is taken again.
 var errInterrupted = errors.New("interrupted")
+
+// errFull ends a page of which more could not be done than there is room to
+// remember; it is taken again.
+var errFull = errors.New("more objects are unsynced than can be remembered")
 
 // cycle takes one page all the way: writes by rank, then deletes, then the
 // cursor. If it cannot be completed nothing is advanced, and the page, or what
@@ -48,10 +50,13 @@ func (r *run) cycle(ctx workflow.Context, page activities.PollResult) {
 			changes[i].Action = object.ActionReplace
 		}
 	}
-	if !r.settle(w.all(ctx, changes)) {
-		return
+	err := w.all(ctx, changes)
+	if err == nil && w.full {
+		err = errFull
 	}
-	r.advance(page)
+	if r.settle(err) {
+		r.advance(page)
+	}
 }
 
 // surveyID names the full comparison that a page belongs to; "" if none.
@@ -103,10 +108,19 @@ func (r *run) settle(err error) bool {
 	default:
 		r.state.TroubleCount++
 		r.sitting = true
-		r.trouble(activities.TroubleOf(err))
+		t := activities.TroubleOf(err)
+		if errors.Is(err, errFull) {
+			t.Key, t.Hint = troubleFull, "chef-sync-ctl unsynced "+r.in.Pair.Destination
+			t.Message = fmt.Sprintf("more than %d objects are unsynced and would be forgotten: the feed waits until there are fewer", r.opts.MaxUnsynced)
+		}
+		r.trouble(t)
 		return false
 	}
 }
+
+// troubleFull is the key of the trouble that [errFull] is. Objects are tried again
+// in it: that is what ends it.
+const troubleFull = "unsynced-full"
 
 // advance moves the cursor behind a page that is complete.
 func (r *run) advance(page activities.PollResult) {
@@ -126,6 +140,9 @@ func (r *run) advance(page activities.PollResult) {
 		r.state.Cursor, r.state.Resume = cmp.Or(r.state.Resume, r.state.Cursor), object.Cursor{}
 		r.state.Counters.Surveys++
 		r.state.ResetReason = ""
+		if r.state.CompareAt.IsZero() {
+			r.state.Forgotten = 0
+		}
 	}
 }
 
@@ -138,8 +155,10 @@ type work struct {
 	ids   object.Identities    // the servers that a retry is about; a page was asked for just now
 	guard guard
 
-	failed bool            // a write of this page did not succeed
-	gone   []object.Change // objects that the primary turned out not to have
+	failed  bool                // a write of this page did not succeed
+	full    bool                // something of this page is not on the list for want of room
+	gone    []object.Change     // objects that the primary turned out not to have
+	touched map[object.Ref]bool // objects that went for a moment
 }
 
 // all applies coalesced changes.
@@ -162,7 +181,7 @@ func (w *work) all(ctx workflow.Context, changes []object.Change) error {
 		return nil
 	}
 	if w.failed {
-		w.postpone(deletes)
+		w.postpone(ctx, deletes)
 		return nil
 	}
 	if approved, err := w.approval(ctx, deletes); err != nil || !approved {
@@ -214,6 +233,10 @@ func (w *work) fetched(ctx workflow.Context, f workflow.Future) (activities.Fetc
 		w.run.state.park(Unsynced{
 			Ref: ref, Action: object.ActionUpdate, Reason: "what it points at is made anew", Page: w.page, NextTry: w.run.now(),
 		}, w.run.now(), w.run.opts)
+		if w.touched == nil {
+			w.touched = map[object.Ref]bool{}
+		}
+		w.touched[ref] = true
 	}
 	if w.run.halting() {
 		return got, errInterrupted
@@ -257,35 +280,12 @@ func (w *work) apply(ctx workflow.Context, b plan.Batch, got activities.FetchRes
 				return err
 			}
 		}
-		w.record(b, got, done)
+		w.record(ctx, b, got, done)
 		if w.run.halting() {
 			return errInterrupted
 		}
 		return nil
 	}
-}
-
-// doubt notes what may be half written by an Apply that broke off, wherever it did,
-// and returns the batch as it is to be fetched next: the looks of a cookbook version
-// do not tell.
-func (w *work) doubt(ctx workflow.Context, b plan.Batch) plan.Batch {
-	cookbook := func(c object.Change) bool { return c.Ref.Kind == object.KindCookbook }
-	if !slices.ContainsFunc(b.Changes, cookbook) ||
-		workflow.GetVersion(ctx, versionBroken, workflow.DefaultVersion, brokenReplaced) != brokenReplaced {
-		return b
-	}
-	b.Changes = slices.Clone(b.Changes)
-	for i, c := range b.Changes {
-		if !cookbook(c) {
-			continue
-		}
-		b.Changes[i].Action = object.ActionReplace
-		w.run.state.park(Unsynced{
-			Ref: c.Ref, Action: object.ActionReplace, Page: w.pageOf(c.Ref), NextTry: w.run.now(),
-			Reason: "the write of its batch broke off, and half of it may be there",
-		}, w.run.now(), w.run.opts)
-	}
-	return b
 }
 
 // stagingLost reports whether a batch has to be fetched again: staging lost it,
@@ -298,72 +298,6 @@ func stagingLost(err error) bool {
 func hostGone(err error) bool {
 	var timeout *temporal.TimeoutError
 	return errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START
-}
-
-// record takes the outcome of one batch into the state.
-func (w *work) record(b plan.Batch, got activities.FetchResult, done activities.ApplyResult) {
-	s := w.run.state
-	bad, replaced := map[object.Ref]bool{}, map[object.Ref]bool{}
-	for _, c := range b.Changes {
-		replaced[c.Ref] = c.Action == object.ActionReplace
-	}
-	for _, f := range append(got.Failed, done.Failed...) {
-		bad[f.Ref] = true
-		action := object.ActionUpdate
-		switch {
-		case b.Delete:
-			action = object.ActionDelete
-		case replaced[f.Ref], f.Half:
-			action = object.ActionReplace
-		}
-		w.failed = w.failed || !b.Delete
-		u := Unsynced{
-			Ref: f.Ref, Action: action, Reason: f.Reason, Hint: f.Hint, Page: w.pageOf(f.Ref), Along: w.along[f.Ref],
-		}
-		if f.Again {
-			u.NextTry = w.run.now()
-		}
-		s.park(u, w.run.now(), w.run.opts)
-	}
-	for _, ref := range got.Gone {
-		bad[ref] = true
-		if n := got.Along[ref]; n > 0 {
-			w.along[ref] = max(w.along[ref], n)
-		}
-		w.gone = append(w.gone, object.Change{Action: object.ActionDelete, Ref: ref})
-	}
-	for _, c := range b.Changes {
-		if !bad[c.Ref] {
-			s.synced(c.Ref)
-		}
-	}
-	s.Left = replicate.MergeLeft(s.Left, done.Left)
-	s.Counters.Created += int64(done.Created)
-	s.Counters.Updated += int64(done.Updated)
-	s.Counters.Deleted += int64(done.Deleted)
-	s.Counters.Equal += int64(done.Equal + got.Equal)
-	s.Counters.Failed += int64(len(got.Failed) + len(done.Failed))
-	s.Counters.Files += int64(done.Files)
-	s.Counters.Bytes += got.Bytes
-}
-
-func (w *work) pageOf(ref object.Ref) int64 {
-	if p, ok := w.pages[ref]; ok {
-		return p
-	}
-	return w.page
-}
-
-// postpone parks deletes behind the writes of their page that did not succeed.
-func (w *work) postpone(batches []plan.Batch) {
-	for _, b := range batches {
-		for _, c := range b.Changes {
-			w.run.state.park(Unsynced{
-				Ref: c.Ref, Action: object.ActionDelete, Waits: true, Page: w.pageOf(c.Ref), Along: w.along[c.Ref],
-				Reason: "is deleted when the writes of its page are done",
-			}, w.run.now(), w.run.opts)
-		}
-	}
 }
 
 // describe is a batch in an activity's summary.

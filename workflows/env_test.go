@@ -58,6 +58,12 @@ type world struct {
 	half  bool // and may be half written
 
 	stagedOn string // the queue of whoever fetches; "" = anybody's
+
+	equal    func(c object.Change) bool // whether the replica's object is, when it is fetched
+	touches  map[object.Ref]object.Ref  // what goes for a moment when another is written
+	leftOver map[object.Ref]object.Ref  // what a replaced object holds no longer
+
+	max int // most unsynced objects of a pair that runs once; 0 = the default
 }
 
 var pair = object.Pair{Replica: "sync", Source: "acme", Destination: "acme"}
@@ -240,8 +246,16 @@ func (w *world) fetch(_ context.Context, in activities.FetchInput) (activities.F
 		case !w.holds[c.Ref] && len(w.feed) > 0:
 			out.Gone = append(out.Gone, c.Ref)
 			out.Along = w.goneAlong
+		case w.equal != nil && w.equal(c):
+			out.Equal++
 		default:
 			keep = append(keep, c)
+		}
+		if ref, ok := w.touches[c.Ref]; ok {
+			out.Touched = append(out.Touched, ref)
+		}
+		if ref, ok := w.leftOver[c.Ref]; ok && c.Action == object.ActionReplace && w.replica[ref] {
+			out.Gone = append(out.Gone, ref)
 		}
 	}
 	w.did("fetch %v", refs(in.Changes))

@@ -24,7 +24,7 @@ func (w *world) runOnce(state workflows.State) {
 		}
 		return nil, nil
 	}
-	w.env.ExecuteWorkflow(workflows.Name, workflows.SyncInput{Pair: pair, State: state, Options: workflows.Options{Once: true}})
+	w.env.ExecuteWorkflow(workflows.Name, workflows.SyncInput{Pair: pair, State: state, Options: workflows.Options{Once: true, MaxUnsynced: w.max}})
 	if err := w.env.GetWorkflowError(); err != nil || !ended {
 		w.t.Fatalf("ended %t, %v", ended, err)
 	}

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	"github.com/chef-sync/chef-sync/activities"
@@ -89,6 +88,10 @@ type State struct {
 	// overflowed; zero if it did not.
 	CompareAt time.Time `json:"compare_at"`
 
+	// Forgotten is the first page of which a write that failed is no longer on the
+	// list, until everything was compared; 0 = none is missing.
+	Forgotten int64 `json:"forgotten,omitempty"`
+
 	// DeleteLimit is that of the last page, for objects that are tried again.
 	DeleteLimit plan.DeleteLimit `json:"delete_limit"`
 
@@ -162,21 +165,32 @@ func (s *State) follow(page activities.PollResult, now time.Time) {
 func (s *State) restart(reason string) {
 	s.Cursor, s.Survey, s.Identities = object.Cursor{}, nil, object.Identities{}
 	s.CaughtUp, s.Resume = false, object.Cursor{}
-	s.Unsynced, s.CompareAt = nil, time.Time{}
+	s.Unsynced, s.CompareAt, s.Forgotten = nil, time.Time{}, 0
 	s.Left, s.Dropped, s.ResetReason, s.ApprovedHalt = nil, 0, reason, ""
 }
 
 // compareAgain is restart between the same servers. Deletes that are not done
 // are kept, to be made after the comparison: it would not find them, because it
-// keeps what only the replica has.
-func (s *State) compareAgain(reason string) {
-	ids, resume := s.Identities, cmp.Or(s.Cursor, s.Resume)
-	deletes := slices.DeleteFunc(s.Unsynced, func(u Unsynced) bool { return !u.lasting() })
-	for i, u := range deletes {
-		deletes[i].Waits = u.Action == object.ActionDelete
+// keeps what only the replica has. For the same reason the pair then follows from
+// where a comparison began that is not complete: the primary may have deleted since
+// what it wrote. With waited, deletes wait after it for what they waited for before.
+func (s *State) compareAgain(reason string, waited bool) {
+	ids, resume, forgotten := s.Identities, cmp.Or(s.Cursor, s.Resume), s.Forgotten
+	if resume.IsZero() && s.Survey != nil {
+		resume = s.Survey.Head
+	}
+	var kept []Unsynced
+	for _, u := range s.Unsynced {
+		if u.lasting() || waited && s.waitedFor(u) {
+			u.Waits = u.Action == object.ActionDelete
+			kept = append(kept, u)
+		}
 	}
 	s.restart(reason)
-	s.Identities, s.Unsynced, s.Resume = ids, deletes, resume
+	s.Identities, s.Unsynced, s.Resume = ids, kept, resume
+	if waited {
+		s.Forgotten = forgotten
+	}
 }
 
 // status is the answer of the status query.

@@ -98,11 +98,11 @@ func (r *run) run(ctx workflow.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r.obey()
+		r.obey(ctx)
 		r.refloat(ctx)
 		r.show(ctx)
 		switch {
-		case r.removed, r.doneOnce():
+		case r.removed, r.doneOnce(ctx):
 			return nil
 		case workflow.GetInfo(ctx).GetContinueAsNewSuggested():
 			return r.continueAsNew(ctx)
@@ -118,20 +118,32 @@ func (r *run) run(ctx workflow.Context) error {
 }
 
 // doneOnce reports whether a pair that runs once has done so.
-func (r *run) doneOnce() bool {
-	return r.opts.Once && r.state.CaughtUp && !r.state.Stopped && !r.sitting && !r.state.triesLeft()
+func (r *run) doneOnce(ctx workflow.Context) bool {
+	if !r.opts.Once || !r.state.CaughtUp || r.state.Stopped || r.sitting || r.state.triesLeft() {
+		return false
+	}
+	// What was forgotten is still to be found again, unless there is no room for it
+	// yet: then the list says that not all is well.
+	forgot := !r.state.CompareAt.IsZero() && len(r.state.Unsynced) < r.opts.MaxUnsynced
+	return !forgot || workflow.GetVersion(ctx, versionOnce, workflow.DefaultVersion, onceCompares) != onceCompares
 }
 
 // obey acts on what signals asked for.
-func (r *run) obey() {
+func (r *run) obey(ctx workflow.Context) {
 	if r.forget {
-		r.state.compareAgain(r.forgetReason)
+		r.compareAgain(ctx, r.forgetReason)
 		r.state.Trouble, r.state.TroubleCount = nil, 0
 		r.forget, r.sitting = false, false
 	}
 	if !r.state.CompareAt.IsZero() && !r.state.CompareAt.After(r.now()) {
-		r.state.compareAgain(fmt.Sprintf("more than %d objects were unsynced", r.opts.MaxUnsynced))
+		r.compareAgain(ctx, fmt.Sprintf("more than %d objects were unsynced", r.opts.MaxUnsynced))
 	}
+}
+
+// compareAgain begins a full comparison between the same servers.
+func (r *run) compareAgain(ctx workflow.Context, why string) {
+	r.state.compareAgain(why, r.state.holdingUp() &&
+		workflow.GetVersion(ctx, versionWaited, workflow.DefaultVersion, waitedKept) == waitedKept)
 }
 
 // refloat has what waits for a time that a clock has put out of reach be due.
@@ -145,7 +157,8 @@ func (r *run) refloat(ctx workflow.Context) {
 
 // turn retries what is due, or else polls and applies a page.
 func (r *run) turn(ctx workflow.Context) {
-	if due := r.state.due(r.now()); len(due) > 0 && r.state.Trouble == nil {
+	trying := r.state.Trouble == nil || r.state.Trouble.Key == troubleFull
+	if due := r.state.due(r.now()); len(due) > 0 && trying {
 		r.retry(ctx, due)
 		return
 	}
@@ -196,7 +209,7 @@ func (r *run) reset(ctx workflow.Context, why string, ids object.Identities, los
 		r.state.Cursor, r.state.Resume = object.Cursor{}, object.Cursor{}
 	}
 	if ids != (object.Identities{}) && ids.SameServers(r.state.Identities) {
-		r.state.compareAgain(why)
+		r.compareAgain(ctx, why)
 	} else {
 		r.state.restart(why)
 	}
@@ -294,13 +307,17 @@ func (r *run) trouble(t activities.Trouble) {
 // says something.
 func (r *run) sitOut(ctx workflow.Context) {
 	r.sitting = false
-	r.wait(ctx, backoff(r.state.TroubleCount, r.opts.RetryFirst, r.opts.RetryMost), "wait: "+r.state.Trouble.Key)
+	d := backoff(r.state.TroubleCount, r.opts.RetryFirst, r.opts.RetryMost)
+	if at := r.state.nextTry(r.now()); r.state.Trouble.Key == troubleFull && !at.IsZero() {
+		d = min(d, max(at.Sub(r.now()), time.Millisecond))
+	}
+	r.wait(ctx, d, "wait: "+r.state.Trouble.Key)
 }
 
 // continueAsNew starts the next run with the state and nothing else.
 func (r *run) continueAsNew(ctx workflow.Context) error {
 	r.drain(ctx)
-	r.obey()
+	r.obey(ctx)
 	if r.removed {
 		return nil
 	}

@@ -81,9 +81,21 @@ func (s *State) repark(due []Unsynced, t activities.Trouble, now time.Time, o Op
 		if !ok || s.Unsynced[i].NextTry.After(now) && !s.Unsynced[i].Waits {
 			continue // was tried
 		}
+		u = s.Unsynced[i] // which may be in doubt by now
 		u.Waits, u.Reason, u.Hint, u.NextTry = false, t.Message, t.Hint, time.Time{}
 		s.park(u, now, o)
 	}
+}
+
+// doubt notes that an object may be half written: it is to be replaced. That is no
+// failure of its own, and does not count as a try.
+func (s *State) doubt(ref object.Ref, page int64, now time.Time, o Options) {
+	const why = "the write of its batch broke off, and half of it may be there"
+	if i, known := s.find(ref); known {
+		s.Unsynced[i].Action, s.Unsynced[i].Reason, s.Unsynced[i].Hint = object.ActionReplace, why, ""
+		return
+	}
+	s.park(Unsynced{Ref: ref, Action: object.ActionReplace, Page: page, NextTry: now, Reason: why}, now, o)
 }
 
 // park puts an object on the list of unsynced objects, or notes another failure
@@ -91,7 +103,10 @@ func (s *State) repark(due []Unsynced, t activities.Trouble, now time.Time, o Op
 // again soon, later ones ever more rarely. The time that u names counts for the
 // first few: an object that is made anew again and again, because the replica
 // shows another than was written, would keep both servers busy.
-func (s *State) park(u Unsynced, now time.Time, o Options) {
+//
+// It returns false if the list is full of what a full comparison would not find,
+// and u is no more found there: u is not on the list then.
+func (s *State) park(u Unsynced, now time.Time, o Options) bool {
 	i, known := s.find(u.Ref)
 	u.FirstSeen, u.LastSeen, u.Attempts = now, now, 1
 	if known {
@@ -110,32 +125,78 @@ func (s *State) park(u Unsynced, now time.Time, o Options) {
 	u.Reason, u.Hint = fit(u.Reason), fit(u.Hint)
 	if known {
 		s.Unsynced[i] = u
-		return
+		return true
+	}
+	if u.Action != object.ActionDelete && s.comparing() {
+		u.FromPage = s.Forgotten // perhaps it is one of these
 	}
 	if len(s.Unsynced) >= o.MaxUnsynced {
-		if s.CompareAt.IsZero() {
-			s.CompareAt = now.Add(o.RetryMost / 6) // what is forgotten here is found again there
+		forgotten := u
+		if u.lasting() { // which no full comparison finds again
+			var ok bool
+			if forgotten, ok = s.dropWrite(); !ok {
+				return false
+			}
 		}
-		if !u.lasting() || !s.dropWrite() { // but not deletes
-			return
+		s.forget(forgotten)
+		s.compareSoon(now, o) // what is forgotten here is found again there
+		if !u.lasting() {
+			return true
 		}
 		i, _ = s.find(u.Ref)
 	}
 	s.Unsynced = slices.Insert(s.Unsynced, i, u)
+	return true
+}
+
+// compareSoon has everything compared before long.
+func (s *State) compareSoon(now time.Time, o Options) {
+	if s.CompareAt.IsZero() {
+		s.CompareAt = now.Add(o.RetryMost / 6)
+	}
+}
+
+// forget notes from which page on a write is no longer on the list: deletes of that
+// page wait for it all the same.
+func (s *State) forget(u Unsynced) {
+	if from := u.since(); s.Forgotten == 0 || from < s.Forgotten {
+		s.Forgotten = from
+	}
+}
+
+// since is the page from which on u is unsynced.
+func (u Unsynced) since() int64 { return cmp.Or(u.FromPage, u.Page) }
+
+// holdsUp reports whether a delete waits for u, if that is a write.
+func (u Unsynced) holdsUp(d Unsynced) bool {
+	return u.Action != object.ActionDelete && u.since() <= d.Page && d.Page <= u.Page
+}
+
+// waitedFor reports whether a delete on the list waits for u.
+func (s *State) waitedFor(u Unsynced) bool {
+	return slices.ContainsFunc(s.Unsynced, func(d Unsynced) bool { return d.Action == object.ActionDelete && u.holdsUp(d) })
+}
+
+// holdingUp reports whether a delete on the list waits for a write that a full
+// comparison is to find again.
+func (s *State) holdingUp() bool {
+	return slices.ContainsFunc(s.Unsynced, func(u Unsynced) bool {
+		return u.Action == object.ActionDelete && s.Forgotten > 0 || !u.lasting() && s.waitedFor(u)
+	})
 }
 
 // atOnce is how often in a row an object may name the time of its next try.
 const atOnce = 3
 
-// dropWrite takes any write off the list, and reports whether there was one.
-func (s *State) dropWrite() bool {
+// dropWrite takes any write off the list; not ok if there is none.
+func (s *State) dropWrite() (u Unsynced, ok bool) {
 	for i, u := range slices.Backward(s.Unsynced) {
 		if !u.lasting() {
 			s.Unsynced = slices.Delete(s.Unsynced, i, i+1)
-			return true
+			return u, true
 		}
 	}
-	return false
+	return Unsynced{}, false
 }
 
 // mostText is the most bytes of JSON that the reason or hint of an unsynced object
@@ -240,6 +301,6 @@ func (o Options) latest(now time.Time) time.Time { return now.Add(2 * max(o.Retr
 // of its page is left, and everything that there is to write is known.
 func (s *State) released(d Unsynced) bool {
 	return s.CompareAt.IsZero() && !s.comparing() && !slices.ContainsFunc(s.Unsynced, func(u Unsynced) bool {
-		return u.Action != object.ActionDelete && cmp.Or(u.FromPage, u.Page) <= d.Page && d.Page <= u.Page
+		return u.holdsUp(d)
 	})
 }

@@ -18,6 +18,15 @@ package workflows
 //	broken-writes    1: the cookbook versions of a batch whose writing broke off are on
 //	                 the list of unsynced objects, to be written whole. Asked for only
 //	                 where that is so.
+//	touched-pointers 1: what went for a moment while something else was made anew is
+//	                 looked at again, also if its own change was of the same page.
+//	left-over        1: what a data bag or policy that was made anew holds no longer is
+//	                 on the list of unsynced objects until it is deleted.
+//	unsynced-full    1: a page with more to be remembered than there is room for is
+//	                 taken again, where deletes were forgotten.
+//	waited-writes    1: a full comparison does not forget for which writes deletes wait.
+//	once-compares    1: a pair that runs once compares what it forgot before it ends.
+//	                 Like the three before, asked for only where that is so.
 const (
 	versionClock = "clock-put-back"
 	clockRefloat = 1
@@ -30,6 +39,21 @@ const (
 
 	versionBroken  = "broken-writes"
 	brokenReplaced = 1
+
+	versionTouched = "touched-pointers"
+	touchedAgain   = 1
+
+	versionLeftOver = "left-over"
+	leftOverKept    = 1
+
+	versionFull = "unsynced-full"
+	fullWaits   = 1
+
+	versionWaited = "waited-writes"
+	waitedKept    = 1
+
+	versionOnce  = "once-compares"
+	onceCompares = 1
 )
 
 // StateFormat numbers how [State] is written. It rises when an older release would
