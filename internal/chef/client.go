@@ -107,6 +107,8 @@ func newTransport(parallel int) *http.Transport {
 		MaxIdleConns:        2 * parallel,
 		MaxIdleConnsPerHost: parallel,
 		IdleConnTimeout:     55 * time.Second,
+
+		OnProxyConnectResponse: proxyAnswer,
 	}
 }
 

@@ -191,12 +191,15 @@ func (c *Client) refusedNotFound(e *APIError, r *request, text string, form answ
 	}
 }
 
-// retryAfter reads a Retry-After header, in seconds or as a date; at most
-// [pace.MaxAlone], after which it can be asked for again.
+// retryAfter reads a Retry-After header, in seconds or as a date, which is one of the
+// server's clock; at most [pace.MaxAlone], after which it can be asked for again.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
 		return min(time.Duration(min(seconds, 86400))*time.Second, pace.MaxAlone)
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
 	}
 	if at, err := http.ParseTime(text); err == nil && at.After(now) {
 		return min(at.Sub(now), pace.MaxAlone)
