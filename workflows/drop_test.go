@@ -97,3 +97,29 @@ func TestDeletesOfOtherServersAreForgotten(t *testing.T) {
 		}
 	}
 }
+
+// If an approval and a drop come at once, nothing is deleted, whichever was first.
+func TestInDoubtNothingIsDeleted(t *testing.T) {
+	words := []string{workflows.SignalApproveDeletes, workflows.SignalDropDeletes}
+	for range words {
+		words[0], words[1] = words[1], words[0]
+		w := halted(t)
+		w.at(time.Hour, func() {
+			w.env.SignalWorkflowSkippingWorkflowTask(words[0], nil)
+			w.env.SignalWorkflow(words[1], nil) // and both are in one workflow task
+		})
+		if s := w.run(following(0), 2*time.Hour); s.Mode != workflows.ModeFollowing || len(w.replica) != 40 || s.Extras != 40 {
+			t.Errorf("%v: %s with %d left and %d extras; want 40 of both", words, s.Mode, len(w.replica), s.Extras)
+		}
+	}
+}
+
+// What goes along with a data bag that is kept counts among what is kept.
+func TestWhatGoesAlongIsDroppedWithIt(t *testing.T) {
+	w := newWorld(t)
+	w.without("/data/b", 30)
+	w.signal(time.Hour, workflows.SignalDropDeletes)
+	if s := w.run(following(0), 2*time.Hour); s.Extras != 31 || len(w.replica) != 31 {
+		t.Errorf("%d extras, %d left; want the bag and its 30 items", s.Extras, len(w.replica))
+	}
+}

@@ -347,3 +347,21 @@ func TestPairShowsVerification(t *testing.T) {
 		t.Errorf("none in words: %s", got)
 	}
 }
+
+// Each page is told how many differences are named already: a report names only so
+// many, and what Temporal keeps of a page has to stay small.
+func TestVerifySaysHowManyAreNamed(t *testing.T) {
+	c := newChecked(t, 6)
+	c.bad(replicate.CaseDifferent, "/roles/r0", "/roles/r2", "/roles/r3", "/roles/r5")
+	c.pairRuns(nil, nil)
+	c.verify(workflows.VerifyInput{})
+	var named []int
+	for _, in := range c.looks {
+		if len(in.Again) == 0 {
+			named = append(named, in.Named)
+		}
+	}
+	if want := []int{0, 1, 3}; !slices.Equal(named, want) {
+		t.Errorf("named before each page: %v; want %v", named, want)
+	}
+}
