@@ -34,7 +34,8 @@ leaves the list when it is as on the primary.
 lists what differs: what nobody has noticed yet, what only the replica has, and
 changes that are on their way. In JSON "differ" is null without it.
 
-The exit code is 0 if there are none and 1 if there are some.`,
+The exit code is 0 if there are none, 1 if there are some, and 4 if the pair does not run
+and left none.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: flagDeep, DisableDefaultText: true, Usage: "also compare both servers, and list what differs now"},
 		},
@@ -55,7 +56,11 @@ func (l unsyncedLists) empty() bool { return len(l.Failed)+len(l.Pending)+len(l.
 
 func showUnsynced(ctx context.Context, k *call, p object.Pair) error {
 	list := []workflows.Unsynced{}
-	err := k.temporal.Query(ctx, p.WorkflowID(), workflows.QueryUnsynced, &list)
+	e, err := k.temporal.Describe(ctx, p.WorkflowID())
+	if err != nil && !isNotRunning(err) {
+		return k.failed("look for "+p.WorkflowID(), err)
+	}
+	err = k.temporal.Query(ctx, p.WorkflowID(), workflows.QueryUnsynced, &list)
 	switch {
 	case errors.Is(err, ErrNoAnswer):
 		return k.noAnswer(ctx, p)
@@ -63,6 +68,10 @@ func showUnsynced(ctx context.Context, k *call, p object.Pair) error {
 		return k.notRunning(p)
 	case err != nil:
 		return k.failed("query "+workflows.QueryUnsynced+" of "+p.WorkflowID(), err)
+	case !e.Running() && len(list) == 0: // which says nothing of today
+		return k.notRunning(p)
+	case !e.Running():
+		k.print.warn("", "%s does not run (%s): this is what was left when it ended", p, endedState(e.Status))
 	}
 	lists := unsyncedLists{Failed: []workflows.Unsynced{}, Pending: []workflows.Unsynced{}}
 	for _, u := range list {
