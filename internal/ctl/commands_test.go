@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -46,7 +47,7 @@ var commands = map[string]struct {
 	"remove":           {true, []string{"acme", "--yes"}, ExitUnreachable},
 	"sync-log":         {true, []string{"acme"}, 0}, // reads files, with --history Temporal
 
-	"manager-log": {}, "prepare-org": {}, "reconfigure": {}, "doctor": {}, "show-config": {}, "completion": {}, "version": {},
+	"manager-log": {}, "prepare-org": {}, "reconfigure": {}, "doctor": {}, "show-config": {}, "completion": {}, "version": {}, "codec-server": {},
 }
 
 // shell is chef-sync-ctl on a host with one configuration.
@@ -229,6 +230,16 @@ func TestOnConfig(t *testing.T) {
 		if got := onConfig(tt.config, tt.line); got != tt.want {
 			t.Errorf("%s with %q: %s, want %s", tt.line, tt.config, got, tt.want)
 		}
+	}
+}
+
+// TestUnreadableConfig: root may read what others may not. The tests may run as root,
+// whom no mode of a file keeps out.
+func TestUnreadableConfig(t *testing.T) {
+	var f *failure
+	err := configFailure("x.rb", &fs.PathError{Op: "open", Path: "x.rb", Err: fs.ErrPermission})
+	if !errors.As(err, &f) || f.code != ExitUsage || !strings.HasPrefix(f.hint, "sudo chef-sync-ctl …\nchef-sync-ctl --config FILE …\nchef-sync-ctl --address HOST:PORT ") {
+		t.Errorf("%v: %+v", err, f)
 	}
 }
 

@@ -28,7 +28,7 @@ where both run, --feed chooses that. Times are UTC.
 			}
 			k, f, err := a.begin(c)
 			if k == nil || err != nil && (k.set.file == "" || !k.set.cfg.Serves()) {
-				return err // a primary has a log, too
+				return noLogConfig(err, program+" --config FILE manager-log\njournalctl -u ec-syncd") // a primary has a log, too
 			}
 			return k.managerLog(c.Context, f, c.Bool(flagFeed))
 		},
@@ -41,7 +41,7 @@ func (k *call) managerLog(ctx context.Context, f settingsFlags, feed bool) error
 	s := shownLog{dir: cfg.LogDirectory, file: logfile.Manager, setting: "ec_sync_client['log_directory']", flags: f}
 	switch {
 	case k.set.file == "":
-		return fail(ExitUsage, program+" --config FILE manager-log", "manager-log: without a configuration it is not known where the logs are")
+		return fail(ExitUsage, program+" --config FILE manager-log\njournalctl -u ec-syncd", "manager-log: without a configuration it is not known where the logs are")
 	case feed && !cfg.Serves():
 		return fail(ExitUsage, program+" manager-log\nssh PRIMARY "+program+" manager-log",
 			"manager-log --feed belongs on a primary: this host has role :%s in %s and runs no feed server", cfg.Role, k.set.file)

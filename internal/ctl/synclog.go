@@ -75,17 +75,33 @@ keeps for as long as the retention of the namespace.
 			}
 			k, f, err := a.begin(c)
 			if err != nil {
-				return err
+				return noLogConfig(err, logsElsewhere(c.Args().First(), "HOST:PORT", "NAME"))
 			}
 			return k.syncLog(c.Context, f, c.Args().First())
 		},
 	}
 }
 
+// logsElsewhere is what helps where no configuration says where the logs are.
+func logsElsewhere(org, address, replica string) string {
+	return program + " --config FILE sync-log " + org + "\n" +
+		program + " --address " + address + " --replica " + replica + " sync-log " + org + " --" + flagHistory
+}
+
+// noLogConfig has the failure of a configuration that cannot be read tell how to see logs
+// without; any other stays as it is.
+func noLogConfig(err error, hint string) error {
+	var f *failure
+	if !errors.As(err, &f) || !strings.HasSuffix(f.hint, withoutConfig) {
+		return err
+	}
+	return fail(f.code, strings.TrimSuffix(f.hint, withoutConfig)+hint, "%w", f.err)
+}
+
 // syncLog prints the log of an organization of the configuration, or of one that was.
 func (k *call) syncLog(ctx context.Context, f settingsFlags, org string) error {
 	if k.set.file == "" {
-		return fail(ExitUsage, program+" sync-log "+org+" --"+flagHistory+"\n"+program+" --config FILE sync-log "+org,
+		return fail(ExitUsage, logsElsewhere(org, f.address, f.replica),
 			"sync-log: without a configuration it is not known where the logs are")
 	}
 	if p, ok := k.set.cfg.Pair(org); ok {

@@ -88,10 +88,15 @@ func configFailure(file string, err error) error {
 		return fail(ExitUsage, "$EDITOR "+file, "the configuration has a problem:\n%w", problems)
 	case errors.As(err, &problems):
 		return fail(ExitUsage, "$EDITOR "+file, "the configuration has %d problems:\n%w", len(problems), problems)
+	case errors.Is(err, fs.ErrPermission):
+		return fail(ExitUsage, "sudo "+program+" …\n"+withoutConfig, "%w", err)
 	default:
-		return fail(ExitUsage, program+" --config FILE …\n"+program+" --address HOST:PORT --replica NAME …", "%w", err)
+		return fail(ExitUsage, withoutConfig, "%w", err)
 	}
 }
+
+// withoutConfig is what helps where there is no configuration.
+const withoutConfig = program + " --config FILE …\n" + program + " --address HOST:PORT --replica NAME …"
 
 // replicates reports whether this host's configuration is that of a replica.
 func (s settings) replicates(command string) error {
