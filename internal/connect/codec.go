@@ -16,6 +16,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/chef-sync/chef-sync/internal/config"
 )
 
 const (
@@ -42,6 +44,16 @@ type codec struct {
 	file  string // where the keys are from; "" without
 	first string // ID of the key that encrypts; "" without
 	keys  map[string]cipher.AEAD
+}
+
+// Codec returns the codec of what a configuration keeps in Temporal; its Encode changes
+// nothing without temporal['codec_key_file']. The file is read once.
+func Codec(cfg *config.Config) (converter.PayloadCodec, error) {
+	c, err := readCodec(cfg.Temporal.CodecKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // readCodec reads the keys of the codec from a file that is its owner's alone; "" is a

@@ -64,7 +64,7 @@ func (a *App) cli() *cli.App {
 			a.startCommand(), a.stopCommand(), a.syncNowCommand(), a.syncOnceCommand(),
 			a.approveCommand(), a.dropCommand(), a.forgetCommand(), a.removeCommand(),
 			a.reconfigureCommand(), a.prepareOrgCommand(), a.doctorCommand(), a.showConfigCommand(), a.completionCommand(), a.versionCommand(),
-			a.syncLogCommand(), a.managerLogCommand(),
+			a.syncLogCommand(), a.managerLogCommand(), a.codecServerCommand(),
 		},
 	}
 	for _, c := range app.Commands {
