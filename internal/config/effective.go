@@ -30,6 +30,9 @@ type Effective struct {
 	// map[string]any. Both hide what is secret.
 	Value any
 
+	// DefaultValue is what Value is with an empty file.
+	DefaultValue any
+
 	Source Source
 	Line   int    // where the file sets it; 0 if it does not
 	Via    string // the other setting that it comes from; or another name of it, if that one is in Line
@@ -143,7 +146,7 @@ func effective(origins, defaults map[string]origin, wanted func(row) bool) []Eff
 		if r.implied {
 			def = origin{value: lit(r.def)}
 		}
-		e := Effective{Setting: r.setting(), Line: o.line, Via: o.via, Source: FromDefault, Changed: o.broken}
+		e := Effective{Setting: r.setting(), DefaultValue: native(def.value), Line: o.line, Via: o.via, Source: FromDefault, Changed: o.broken}
 		switch {
 		case o.line > 0:
 			e.Source = FromFile

@@ -11,6 +11,9 @@ const hidden = "(hidden)"
 
 // concealed hides what is secret in the value of a setting.
 func concealed(r row, v node) node {
+	if text, ok := v.val.(string); ok && r.name() == "staging" {
+		return node{val: ShownStaging(text)}
+	}
 	if !r.secret {
 		return v
 	}
@@ -23,6 +26,42 @@ func concealed(r row, v node) node {
 		}
 	}
 	return v
+}
+
+// plainParameters are those in the URL of a staging store that hold no secret. See
+// https://pkg.go.dev/gocloud.dev/blob/s3blob#URLOpener and V2ConfigFromURLParams.
+var plainParameters = []string{
+	"region", "prefix", "endpoint", "profile", "use_path_style", "s3ForcePathStyle", "hostname_immutable", "disable_https", "accelerate",
+	"dualstack", "fips", "anonymous", "ssetype", "kmskeyid", "rate_limiter_capacity", "request_checksum_calculation",
+	"response_checksum_validation", "create_dir", "no_tmp_dir", "dir_file_mode", "metadata",
+}
+
+// ShownStaging is the URL of a staging store as it may be shown: without the user, and
+// without the values of parameters that may be secret.
+func ShownStaging(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return hidden
+	}
+	if u.User != nil {
+		return u.Scheme + "://" + hidden
+	}
+	base, query, found := strings.Cut(text, "?")
+	if !found {
+		return text
+	}
+	parameters := strings.Split(query, "&")
+	for i, p := range parameters {
+		name, value, given := strings.Cut(p, "=")
+		plain, err := url.QueryUnescape(value)
+		in, bad := url.Parse(plain) // an endpoint may have a user, too
+		if !slices.Contains(plainParameters, name) || err != nil || bad != nil || in.User != nil || in.RawQuery != "" {
+			if parameters[i] = hidden; given {
+				parameters[i] = name + "=" + hidden
+			}
+		}
+	}
+	return base + "?" + strings.Join(parameters, "&")
 }
 
 // Ruby prints the configuration as a complete chef-sync.rb: every setting that

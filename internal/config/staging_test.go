@@ -43,3 +43,26 @@ func TestStagingURL(t *testing.T) {
 		}
 	}
 }
+
+// TestShownStaging: only what is known to be no secret is shown.
+func TestShownStaging(t *testing.T) {
+	for in, want := range map[string]string{
+		"file:///srv/staging":                          "file:///srv/staging",
+		"s3://b?region=eu-central-1&prefix=chef-sync/": "s3://b?region=eu-central-1&prefix=chef-sync/",
+		"s3://b?endpoint=https%3A%2F%2Fs3.example.com": "s3://b?endpoint=https%3A%2F%2Fs3.example.com",
+		"s3://b?region=x&secret_access_key=hush":       "s3://b?region=x&secret_access_key=(hidden)",
+		"s3://b?token=hush&profile=p":                  "s3://b?token=(hidden)&profile=p",
+		"s3://b?endpoint=https://me:hush@s3.example.c": "s3://b?endpoint=(hidden)",
+		"s3://b?endpoint=https://s3.example.c?k=hush":  "s3://b?endpoint=(hidden)",
+		"s3://b?hush":                            "s3://b?(hidden)",
+		"s3://b?%72egion=hush&region=%zz":        "s3://b?%72egion=(hidden)&region=(hidden)",
+		"s3://me:hush@b?region=x":                "s3://(hidden)",
+		"s3://b:hush":                            "(hidden)",
+		"mem://":                                 "mem://",
+		"file:///srv/staging?secret_key_path=/x": "file:///srv/staging?secret_key_path=(hidden)",
+	} {
+		if got := ShownStaging(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}

@@ -29,7 +29,8 @@ and no key is opened but those of Temporal.
    ` + program + ` show-config --output json | jq -r '.settings[] | select(.name == "poll_interval") | .value'
    ` + program + ` show-config --ruby >chef-sync.rb.full
 
-Header values, and the addresses of databases and webhooks, are hidden.
+Header values, the addresses of databases and webhooks, and what may be secret in the
+URL of the staging store are hidden.
 
 A file with problems is shown as far as it was understood, with all problems, and
 the exit code is then 1. It is 2 if there is no file.`,
@@ -73,7 +74,7 @@ type shownProblem struct {
 type shownSetting struct {
 	Name    string `json:"name"`
 	Value   any    `json:"value"` // null if it was not understood, or is missing
-	Default string `json:"default"`
+	Default any    `json:"default"`
 
 	// From is default, file, setting, environment, profile or option; Line and Via
 	// say which.
@@ -152,7 +153,7 @@ func shownSettings(all []config.Effective, over overrides, changedOnly bool) []s
 	out := []shownSetting{}
 	for _, e := range all {
 		s := shownSetting{
-			Name: e.Name, Value: e.Value, Default: e.Default, From: string(e.Source), Line: e.Line, Via: e.Via,
+			Name: e.Name, Value: e.Value, Default: e.DefaultValue, From: string(e.Source), Line: e.Line, Via: e.Via,
 			Changed: e.Changed, literal: e.Literal,
 		}
 		if o, ok := over.of[e.Name]; ok {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/chef-sync/chef-sync/internal/config"
 	"github.com/chef-sync/chef-sync/internal/replicate/staging"
 )
 
@@ -145,9 +146,9 @@ func bucket(ctx context.Context, x *exam) []Finding {
 	defer st.Close()
 	if _, err := st.Join(ctx); err != nil {
 		return failed("staging in "+x.File+", AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or a role) of ec-syncd's user: "+
-			"it needs ListBucket, GetObject, PutObject and DeleteObject", "%s: %v", x.Config.StagingURL, err)
+			"it needs ListBucket, GetObject, PutObject and DeleteObject", "%s: %v", config.ShownStaging(x.Config.StagingURL), err)
 	}
-	return fine("staging is in %s, which can be read and written", x.Config.StagingURL)
+	return fine("staging is in %s, which can be read and written", config.ShownStaging(x.Config.StagingURL))
 }
 
 // others reports whether others than its owner have access to a file.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"flag"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/johannesboyne/gofakes3"
@@ -32,4 +33,13 @@ func s3Server(t *testing.T) string {
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	return "s3://staging?region=eu-central-1&use_path_style=true&prefix=chef-sync/&endpoint=" + server.URL
+}
+
+// TestOpenSaysNoSecret: somebody may have written a key into the URL.
+func TestOpenSaysNoSecret(t *testing.T) {
+	for _, u := range []string{"s3://bucket?region=x&secret_access_key=hush", "s3://me:hush@bucket?nothing=1", "gs://bucket?token=hush", "s3://%hush"} {
+		if _, err := Open(t.Context(), u); err == nil || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: %v", u, err)
+		}
+	}
 }

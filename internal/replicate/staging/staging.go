@@ -27,6 +27,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"gocloud.dev/blob"
@@ -61,7 +62,7 @@ type Store struct {
 func Open(ctx context.Context, rawURL string) (*Store, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, fmt.Errorf("staging store %q: %w", rawURL, err)
+		return nil, errors.New("staging store: its URL cannot be read")
 	}
 	var bucket *blob.Bucket
 	switch u.Scheme {
@@ -70,14 +71,21 @@ func Open(ctx context.Context, rawURL string) (*Store, error) {
 	case "mem":
 		bucket = memblob.OpenBucket(nil)
 	default:
-		bucket, err = blob.OpenBucket(ctx, rawURL)
+		if bucket, err = blob.OpenBucket(ctx, rawURL); err != nil {
+			err = errors.New(strings.ReplaceAll(err.Error(), u.String(), named(u)))
+		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("staging store %s: %w", u.Redacted(), err)
+		return nil, fmt.Errorf("staging store %s: %w", named(u), err)
 	}
 	s := &Store{bucket: bucket}
 	s.clock.measure = s.measure
 	return s, nil
+}
+
+// named is a URL without what may be secret in it, for errors.
+func named(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
 // Shared reports whether hosts that open a URL open one and the same store. A
