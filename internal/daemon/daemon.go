@@ -20,6 +20,7 @@ import (
 	"github.com/chef-sync/chef-sync/internal/connect"
 	"github.com/chef-sync/chef-sync/internal/replicate/staging"
 	"github.com/chef-sync/chef-sync/internal/temporalserver"
+	"github.com/chef-sync/chef-sync/internal/traces"
 	"github.com/chef-sync/chef-sync/internal/version"
 	"github.com/chef-sync/chef-sync/internal/webhook"
 	"github.com/chef-sync/chef-sync/workflows"
@@ -49,6 +50,7 @@ type Daemon struct {
 	namespace  string
 	attributes *attributes
 	watching   watching
+	traces     *traces.Traces // nil: nobody wants them
 }
 
 // Start starts everything, and returns when the workers poll. A crash of the
@@ -68,6 +70,9 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, fmt.Errorf("%w (staging in %s)", err, o.Config.File)
 	}
 	d.watching.metrics = newMetrics(o.Config)
+	if d.traces, err = newTraces(ctx, o.Config, o.Log); err != nil {
+		return nil, err
+	}
 	if err := d.dial(ctx, o.Config); err != nil {
 		return nil, err
 	}
@@ -75,6 +80,9 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if d.watching.metrics != nil {
 		connector.Meter = d.watching.metrics
 		d.watching.metrics.Paces(paces(connector))
+	}
+	if d.traces != nil {
+		connector.Tracer = d.traces
 	}
 	acts := &activities.Activities{
 		Connector: connector, Log: o.Log, Settings: settings(o), Version: version.Get().Version,
@@ -148,6 +156,7 @@ func port(p int) int {
 func (d *Daemon) work(cfg *config.Config, acts *activities.Activities) error {
 	name, pairs := cfg.Name, len(cfg.Pairs)
 	opts := workerOptions(pairs)
+	opts.Interceptors = d.traces.Interceptors()
 	opts.DeploymentOptions = deploymentOptions(cfg.Temporal.Deployment)
 	worker.SetStickyWorkflowCacheSize(cached(pairs))
 	main := worker.New(d.client, workflows.TaskQueue(name), opts)
@@ -213,6 +222,7 @@ func (d *Daemon) Stop() {
 		w.Stop()
 	}
 	d.workers = nil
+	d.traces.Stop()
 	if d.client != nil {
 		d.client.Close()
 	}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/chef-sync/chef-sync/internal/connect"
 	"github.com/chef-sync/chef-sync/internal/pace"
 	"github.com/chef-sync/chef-sync/internal/telemetry"
+	"github.com/chef-sync/chef-sync/internal/traces"
 	"github.com/chef-sync/chef-sync/internal/version"
 	"github.com/chef-sync/chef-sync/internal/watch"
 )
@@ -35,6 +37,17 @@ func newMetrics(cfg *config.Config) *telemetry.Metrics {
 		o.Organizations = append(o.Organizations, p.Destination)
 	}
 	return telemetry.NewMetrics(o)
+}
+
+// newTraces returns the traces that configuration or environment ask for; nil if none.
+func newTraces(ctx context.Context, cfg *config.Config, log *slog.Logger) (*traces.Traces, error) {
+	t, err := traces.New(ctx, traces.Options{
+		Endpoint: cfg.Watch.TracesEndpoint, Replica: cfg.Name, Version: version.Get().Version, Log: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w (traces_endpoint in %s)", err, cfg.File)
+	}
+	return t, nil
 }
 
 // paces tells the metrics how both servers are treated.
