@@ -109,6 +109,7 @@ func (w *Watcher) round(ctx context.Context) {
 			_, isOpen := incidents[workflows.IncidentWorkflowID(p)]
 			w.tell(ctx, p, isOpen)
 		}
+		w.gone(ctx, incidents)
 	}
 }
 
