@@ -3,20 +3,32 @@ package integration
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/converter"
+
 	"github.com/chef-sync/chef-sync/internal/chefserver"
+	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/tests/harness"
+	"github.com/chef-sync/chef-sync/tests/webui"
+	"github.com/chef-sync/chef-sync/workflows"
 )
 
 // plantedRole is a name that must not be in Temporal in the clear.
 const plantedRole = "planted-role-name"
+
+// sealedEncoding marks payloads that are encrypted.
+const sealedEncoding = "binary/chef-sync-aes-256-gcm"
 
 // A pair that ran without the codec goes on with it: chef-sync-ctl says all, and
 // Temporal holds no names. Without the keys the pair waits and says what is missing,
@@ -56,10 +68,11 @@ func TestCodec(t *testing.T) {
 		if i := strings.Index(text, plantedRole); i >= 0 {
 			t.Errorf("%s names the role: …%s…", where, text[max(0, i-300):min(len(text), i+100)])
 		}
-		if strings.HasPrefix(where, "history of "+workflowID) && !strings.Contains(text, "binary/chef-sync-aes-256-gcm") {
+		if strings.HasPrefix(where, "history of "+workflowID) && !strings.Contains(text, sealedEncoding) {
 			t.Errorf("%s has nothing encrypted:\n%.2000s", where, text)
 		}
 	}
+	d.decodes()
 
 	d.restart(d.primary.Side(), sideOfReplica, off)
 	harness.Until(t, "the log says which keys are missing", func() bool {
@@ -75,6 +88,43 @@ func TestCodec(t *testing.T) {
 	d.write.Role(plantedRole, "2")
 	d.is("unsynced", 0)
 	d.equal("with the keys again")
+}
+
+// decodes has codec-server decode for Temporal's own tools what a verification was
+// started with: for a client of the protocol as in the temporal CLI, and in the Web UI.
+func (d *duo) decodes() {
+	d.t.Helper()
+	cmd := exec.Command(harness.BuildBinary(d.t, "./starter"), "--config", d.syncd.Config, "codec-server", "--listen", "127.0.0.1:0", "--output", "json")
+	server := harness.StartProgram(d.t, cmd)
+	var served struct{ Endpoint string }
+	harness.Until(d.t, "codec-server says where it listens", func() bool {
+		return json.Unmarshal([]byte(server.Log()), &served) == nil && served.Endpoint != ""
+	}, server.Log)
+
+	id := workflows.VerifyWorkflowID(object.Pair{Replica: "sync", Source: harness.Organization, Destination: harness.Organization})
+	event, err := d.syncd.Temporal(d.t).GetWorkflowHistory(d.t.Context(), id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	const want = `"source":"acme"`
+	sealed := event.GetWorkflowExecutionStartedEventAttributes().GetInput().GetPayloads()
+	if len(sealed) != 1 || strings.Contains(sealed[0].String(), "acme") {
+		d.t.Fatalf("a verification was started with %v", sealed)
+	}
+	got, err := converter.NewRemotePayloadCodec(converter.RemotePayloadCodecOptions{Endpoint: served.Endpoint}).Decode(sealed)
+	if err != nil || len(got) != 1 || !strings.Contains(string(got[0].GetData()), want) {
+		d.t.Errorf("decoded is %v, %v; want %s", got, err, want)
+	}
+
+	b := webui.Open(d.t)
+	run := event.GetWorkflowExecutionStartedEventAttributes().GetOriginalExecutionRunId()
+	page := d.syncd.UIURL() + "/namespaces/default/workflows/" + url.PathEscape(id) + "/" + run + "/timeline"
+	shown := base64.StdEncoding.EncodeToString(sealed[0].GetData())
+	b.WaitText(page, shown)
+	b.DecodeAt(d.syncd.UIURL(), served.Endpoint)
+	if text := b.WaitText(page, `"source": "acme"`); strings.Contains(text, shown) {
+		d.t.Errorf("the page shows what is encrypted, too:\n%s", text)
+	}
 }
 
 // codecKeys is a file with a key.

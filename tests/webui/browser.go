@@ -204,6 +204,19 @@ func (b *Browser) ShowColumns(uiURL, namespace string, columns ...string) {
 	}
 }
 
+// DecodeAt makes the Web UI at uiURL have payloads decoded at an endpoint of Temporal's
+// remote codec protocol. A person does it once per browser with the button "Configure
+// Codec Server" at the top, and the Web UI keeps it there.
+func (b *Browser) DecodeAt(uiURL, endpoint string) {
+	b.t.Helper()
+	b.WaitText(uiURL) // a page's storage is that of its server
+	script := fmt.Sprintf("localStorage.setItem('endpoint', JSON.stringify(%s)); localStorage.setItem('overrideRemoteCodecConfiguration', 'true')",
+		strconv.Quote(endpoint))
+	if err := chromedp.Do(b.ctx, chromedp.Evaluate[chromedp.Void](script)); err != nil {
+		b.t.Fatalf("decode at %s: %v", endpoint, err)
+	}
+}
+
 // missing returns those of wants that text lacks.
 func missing(text string, wants []string) []string {
 	var missing []string
