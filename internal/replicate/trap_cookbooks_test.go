@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/chef-sync/chef-sync/internal/chef"
+	"github.com/chef-sync/chef-sync/internal/chefserver"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/replicate"
 	"github.com/chef-sync/chef-sync/tests/harness"
@@ -187,6 +188,30 @@ func TestTrapHalfWrittenVersionLooksWhole(t *testing.T) {
 			r.settled()
 			if !r.snapshot(r.replica).Cookbooks[path].Complete() {
 				t.Error("the version is not whole")
+			}
+		})
+	}
+}
+
+// Whatever the server says of a write that it did not finish, the version may be half
+// written; of one that it refuses it is not.
+func TestTrapUnfinishedWriteMayBeHalf(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		effect chefserver.Effect
+		half   bool
+	}{
+		{"no connection free", chefserver.Status(503, `{"error":["service unavailable"]}`), true},
+		{"500", chefserver.Status(500, `{"error":["internal service error"]}`), true},
+		{"refused", chefserver.Status(400, `{"error":["Field 'name' invalid"]}`), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			r.write.Cookbook("c", "1.0.0", false, map[string]string{"recipes/default.rb": "text"})
+			fault(r.replica, "PUT", "/cookbooks/", c.effect)
+			_, done := r.sync()
+			if len(done.Failed) != 1 || done.Failed[0].Half != c.half {
+				t.Errorf("failed %+v; want it to say half: %t", done.Failed, c.half)
 			}
 		})
 	}

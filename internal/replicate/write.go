@@ -126,9 +126,11 @@ var errHalf = errors.New("may be half written")
 
 // halved marks err if the write of a cookbook version may have been done by half.
 // A Chef server writes it in steps: first it forgets the files that are no longer
-// named, or makes the version, and then it counts the files that are new.
+// named, or makes the version, and then it counts the files that are new. Each of
+// them may be the one that fails, for want of a free connection to its database, say.
 func halved(ref object.Ref, err error) error {
-	if ref.Kind != object.KindCookbook || !errors.Is(err, chef.ErrMissingFiles) && !uncertain(err) {
+	broke := errors.Is(err, chef.ErrMissingFiles) || uncertain(err) || chef.Classify(err) == chef.ClassRetry
+	if ref.Kind != object.KindCookbook || !broke {
 		return err
 	}
 	return &halfError{err}
