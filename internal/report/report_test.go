@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chef-sync/chef-sync/internal/object"
@@ -74,6 +75,32 @@ func TestJudge(t *testing.T) {
 	} {
 		if c.r.Judge(); c.r.Verdict != c.want {
 			t.Errorf("%s: %s; want %s", c.name, c.r.Verdict, c.want)
+		}
+	}
+}
+
+// The table of kinds counts what the list names: an object that is missing and one
+// that is extra are two.
+func TestTextCountsWhatDiffers(t *testing.T) {
+	missing := replicate.Difference{Ref: object.MustRef("/roles/a"), Case: replicate.CaseMissing, Primary: "a", Absent: "replica"}
+	extra := replicate.Difference{Ref: object.MustRef("/roles/b"), Case: replicate.CaseExtra, Replica: "b", Absent: "primary"}
+	for _, c := range []struct {
+		more, repaired int
+		want           []string
+	}{
+		{0, 1, []string{"role                           1         1         0         2\n", "NOT EQUAL: 2\n", "\n1 object was not"}},
+		{5, 2, []string{"role                           1         1         0        2+\n", "NOT EQUAL: 7\n", "\n2 objects were not"}},
+	} {
+		r := report.Report{Repaired: c.repaired}
+		r.Add(found(1, 1, missing, extra), c.more)
+		var b strings.Builder
+		if err := r.Text(&b); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("no %q in\n%s", want, &b)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ func (r *Report) Text(w io.Writer) error {
 	p("")
 	p("%-22s %9s %9s %9s %9s", "KIND", "PRIMARY", "REPLICA", "EQUAL", "NOT EQUAL")
 	for _, n := range r.Counts {
-		p("%-22s %9d %9d %9d %9d", n.Kind, n.Primary, n.Replica, n.Equal, max(n.Primary, n.Replica)-n.Equal)
+		p("%-22s %9d %9d %9d %9s", n.Kind, n.Primary, n.Replica, n.Equal, r.differ(n))
 	}
 	p("")
 	p("%d distinct cookbook files were read and match their MD5.", r.Files)
@@ -35,12 +36,34 @@ func (r *Report) Text(w io.Writer) error {
 	p("digest of the replica  %s", r.Replica.Digest)
 	if r.Repaired > 0 {
 		p("")
-		p("%d objects were not equal at first and are now.", r.Repaired)
+		p("%s", repaired(r.Repaired))
 	}
 	r.textDifferences(p)
 	r.textLeft(p)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// differ is the number of objects of a kind that are not equal. Where Differences
+// does not hold all, there may be more, and it ends with a plus.
+func (r *Report) differ(n replicate.KindCount) string {
+	named := 0
+	for _, d := range r.Differences {
+		if d.Ref.Kind == n.Kind {
+			named++
+		}
+	}
+	if len(r.Differences) < r.Differ {
+		return fmt.Sprintf("%d+", max(named, max(n.Primary, n.Replica)-n.Equal))
+	}
+	return strconv.Itoa(named)
+}
+
+func repaired(n int) string {
+	if n == 1 {
+		return "1 object was not equal at first and is now."
+	}
+	return fmt.Sprintf("%d objects were not equal at first and are now.", n)
 }
 
 func (r *Report) textDifferences(p func(string, ...any)) {
