@@ -142,7 +142,7 @@ func matching(look []object.Change, globs []string) ([]object.Change, error) {
 	for _, g := range globs {
 		one := object.Scope{Kinds: object.Kinds(), Include: []string{g}}
 		if !slices.ContainsFunc(look, func(c object.Change) bool { return one.Has(c.Ref) && covers(g, c.Ref) }) {
-			return nil, fail(ExitUsage, "", "nothing that the pair replicates matches %s, on either server", g)
+			return nil, fail(ExitUsage, program+" diff --help", "nothing that the pair replicates matches %s, on either server", g)
 		}
 	}
 	all := object.Scope{Kinds: object.Kinds(), Include: globs}

@@ -132,7 +132,11 @@ func (p *printer) startedAll(s started) error {
 	if p.json {
 		return p.document(s)
 	}
-	line := fmt.Sprintf("started %s, %d run already", pairsText(len(s.Started)), len(s.Running))
+	run := "run"
+	if len(s.Running) == 1 {
+		run = "runs"
+	}
+	line := fmt.Sprintf("started %s, %d %s already", pairsText(len(s.Started)), len(s.Running), run)
 	if len(s.Stopped) > 0 {
 		line += fmt.Sprintf("; %d stopped, left as they are: %s", len(s.Stopped), some(s.Stopped))
 	}
