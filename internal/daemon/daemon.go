@@ -76,6 +76,7 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if err := d.dial(ctx, o.Config); err != nil {
 		return nil, err
 	}
+	checkKeys(ctx, o.Log, o.Config)
 	connector := connect.New(o.Config, d.staging, o.Log)
 	if d.watching.metrics != nil {
 		connector.Meter = d.watching.metrics
@@ -100,11 +101,13 @@ func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if err := d.watch(ctx, o.Config); err != nil {
 		return nil, err
 	}
-	d.schedule(ctx, o.Config)
+	schedules := newScheduler(d.client.ScheduleClient(), o.Config, d.log)
+	schedules.put(ctx)
 	pctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d.stop = cancel
 	go d.purge(pctx)
 	go d.attributes.watch(pctx)
+	go schedules.retry(pctx)
 	return d, nil
 }
 

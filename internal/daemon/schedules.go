@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -25,32 +26,90 @@ const (
 	// down at its time.
 	catchup = time.Hour
 
-	// scheduleTimeout bounds what is done about schedules at the start, and
-	// scheduleEach is added for each pair.
+	// scheduleTimeout bounds what is done about schedules at once, and scheduleEach is
+	// added for each pair.
 	scheduleTimeout = 30 * time.Second
 	scheduleEach    = 100 * time.Millisecond
+
+	// scheduleFirst is the time to the second attempt, scheduleMost that between later
+	// ones.
+	scheduleFirst = 20 * time.Second
+	scheduleMost  = 10 * time.Minute
 
 	// schedulesAtOnce is how many are put side by side.
 	schedulesAtOnce = 4
 )
 
-// schedule makes the Temporal Schedules of this replica what the configuration
-// says about verify_at: one for each pair that has it, and no other. Those that are
-// right already are left alone. What cannot be done is logged and stops nobody:
-// replication does not need it, and the next start tries again. A schedule that
-// somebody paused stays paused.
-func (d *Daemon) schedule(ctx context.Context, cfg *config.Config) {
-	ctx, cancel := context.WithTimeout(ctx, scheduleTimeout+time.Duration(len(cfg.Pairs))*scheduleEach)
+// scheduler makes the Temporal Schedules of this replica what the configuration says
+// about verify_at: one for each pair that has it, and no other. Those that are right
+// already are left alone. What cannot be done is logged and stops nobody, as replication
+// does not need it. A schedule that somebody paused stays paused.
+type scheduler struct {
+	schedules client.ScheduleClient
+	cfg       *config.Config
+	log       *slog.Logger
+
+	first, most time.Duration // between two attempts
+
+	done bool   // all of it is as it should be
+	told string // what the log was last told
+}
+
+func newScheduler(schedules client.ScheduleClient, cfg *config.Config, log *slog.Logger) *scheduler {
+	return &scheduler{schedules: schedules, cfg: cfg, log: log, first: scheduleFirst, most: scheduleMost}
+}
+
+// retry tries again, ever more rarely, until all is done or ctx ends: the namespace may
+// have been made after ec-syncd was started, and a right been given.
+func (s *scheduler) retry(ctx context.Context) {
+	for wait := s.first; !s.done; wait = min(2*wait, s.most) {
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+			s.put(ctx)
+		}
+	}
+}
+
+// put does what is left to do. What is wrong is logged once, until it is something else.
+func (s *scheduler) put(ctx context.Context) {
+	pctx, cancel := context.WithTimeout(ctx, scheduleTimeout+time.Duration(len(s.cfg.Pairs))*scheduleEach)
 	defer cancel()
+	have, listed := listSchedules(pctx, s.schedules, s.cfg.Name) // what is not seen is put once more
+	wanted, missing := s.putAll(pctx, have)
+	left := errors.Join(listed, s.deleteAll(pctx, have, wanted))
+	if ctx.Err() != nil {
+		return
+	}
+	s.done = missing == nil && left == nil
+	was := s.told
+	if s.told = fmt.Sprint(missing, left); s.told == was {
+		return
+	}
 	const hint = "may ec-syncd list, create, update and delete schedules in this namespace? " +
-		"Until then: chef-sync-ctl verify ORG, from cron"
-	schedules := d.client.ScheduleClient()
-	have, listed := listSchedules(ctx, schedules, cfg.Name) // what is not seen is put once more
-	wanted := map[string]bool{}
+		"It tries again by itself; until then: chef-sync-ctl verify ORG, from cron"
+	switch {
+	case missing != nil:
+		s.log.WarnContext(ctx, "nightly verifications are not scheduled", "err", missing, "hint", hint)
+	case left != nil:
+		s.log.WarnContext(ctx, "old schedules of nightly verifications may be left", "err", left, "hint", hint)
+	case was != "":
+		s.log.InfoContext(ctx, "nightly verifications are scheduled now")
+	}
+}
+
+// putAll creates or updates the schedules that are not right, and returns the IDs of all
+// that there should be.
+func (s *scheduler) putAll(ctx context.Context, have map[string]*client.ScheduleListEntry) (wanted map[string]bool, err error) {
+	wanted = map[string]bool{}
+	errs := make([]error, len(s.cfg.Pairs))
 	var g errgroup.Group
 	g.SetLimit(schedulesAtOnce)
-	for _, p := range cfg.Pairs {
-		at := cfg.Settings(p).VerifyAt
+	for i, p := range s.cfg.Pairs {
+		at := s.cfg.Settings(p).VerifyAt
 		if at == "" {
 			continue
 		}
@@ -60,16 +119,14 @@ func (d *Daemon) schedule(ctx context.Context, cfg *config.Config) {
 			continue
 		}
 		g.Go(func() error {
-			if err := putSchedule(ctx, schedules, p, at); err != nil {
-				d.log.WarnContext(ctx, "a nightly verification is not scheduled", "org", p.Destination, "err", err, "hint", hint)
+			if err := putSchedule(ctx, s.schedules, p, at); err != nil {
+				errs[i] = fmt.Errorf("%s: %w", p.Destination, err)
 			}
 			return nil
 		})
 	}
 	_ = g.Wait()
-	if err := errors.Join(listed, d.deleteSchedules(ctx, schedules, have, wanted)); err != nil {
-		d.log.WarnContext(ctx, "old schedules of nightly verifications may be left", "err", err, "hint", hint)
-	}
+	return wanted, errors.Join(errs...)
 }
 
 // listSchedules returns the replica's schedules that are ours, by ID; with an error,
@@ -160,18 +217,18 @@ func scheduleOptions(p object.Pair, at string) (client.ScheduleOptions, error) {
 	}, nil
 }
 
-// deleteSchedules deletes those schedules that are not wanted.
-func (d *Daemon) deleteSchedules(ctx context.Context, schedules client.ScheduleClient, have map[string]*client.ScheduleListEntry, wanted map[string]bool) error {
+// deleteAll deletes those schedules that are not wanted.
+func (s *scheduler) deleteAll(ctx context.Context, have map[string]*client.ScheduleListEntry, wanted map[string]bool) error {
 	var errs []error
 	for id := range have {
 		if wanted[id] {
 			continue
 		}
-		if err := schedules.GetHandle(ctx, id).Delete(ctx); err != nil {
+		if err := s.schedules.GetHandle(ctx, id).Delete(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("delete schedule %s: %w", id, err))
 			continue
 		}
-		d.log.InfoContext(ctx, "nightly verification no longer scheduled", "schedule", id)
+		s.log.InfoContext(ctx, "nightly verification no longer scheduled", "schedule", id)
 	}
 	return errors.Join(errs...)
 }
