@@ -110,7 +110,7 @@ func (r *run) settle(err error) bool {
 		r.sitting = true
 		t := activities.TroubleOf(err)
 		if errors.Is(err, errFull) {
-			t.Key, t.Hint = troubleFull, "chef-sync-ctl unsynced-objects "+r.in.Pair.Destination
+			t.Key, t.Hint = troubleFull, "chef-sync-ctl unsynced "+r.in.Pair.Destination
 			t.Message = fmt.Sprintf("more than %d objects are unsynced and would be forgotten: the feed waits until there are fewer", r.opts.MaxUnsynced)
 		}
 		r.trouble(t)
@@ -182,6 +182,9 @@ func (w *work) all(ctx workflow.Context, changes []object.Change) error {
 	}
 	if w.failed {
 		w.postpone(ctx, deletes)
+		return nil
+	}
+	if deletes = w.unused(ctx, deletes); len(deletes) == 0 {
 		return nil
 	}
 	if approved, err := w.approval(ctx, deletes); err != nil || !approved {

@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -250,5 +251,78 @@ func TestOnceMakesTheDeletesThatWaited(t *testing.T) {
 	w.runOnce(following(0))
 	if u := w.unsynced(); len(u) != 0 || w.replica[old] {
 		t.Errorf("ended with %+v unsynced, replica %v; want the delete made", u, w.replica)
+	}
+}
+
+// What a policy group that could not be moved still uses on the replica is not
+// deleted, although it is of a later page: the primary's group has moved, so that
+// nobody there uses it.
+func TestWhatAGroupStillUsesIsKept(t *testing.T) {
+	used := []string{"/policies/p/revisions/1", "/cookbook_artifacts/a/1"}
+	for i := range 30 { // more than need no word, if they were to be deleted now
+		used = append(used, fmt.Sprintf("/cookbook_artifacts/b/%d", i))
+	}
+	for _, name := range []string{"", "compared", "waits already"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			bad := []string{"g"}
+			w.onApply = func(ref object.Ref, _ int) string {
+				if slices.Contains(bad, ref.Name) {
+					return "the replica lacks what it points at"
+				}
+				return ""
+			}
+			for _, p := range append(used, "/roles/old") {
+				w.replica[object.MustRef(p)] = true
+			}
+			w.change(object.ActionUpdate, "/policy_groups/g/policies/p")
+			w.survey = w.feed
+			w.at(time.Minute, func() {
+				if name == "waits already" {
+					bad = append(bad, "r")
+					w.change(object.ActionUpdate, "/roles/r")
+				}
+				w.change(object.ActionDelete, append(used, "/roles/old")...)
+			})
+			w.at(10*time.Minute, func() { bad = bad[:1] })
+			if name == "compared" {
+				w.signal(20*time.Minute, workflows.SignalForgetCursor)
+			}
+			fetches := 0
+			w.at(5*time.Hour, func() {
+				for _, p := range used {
+					if !w.replica[object.MustRef(p)] {
+						t.Errorf("%s is gone while the group still uses it: %v", p, w.history())
+					}
+				}
+				if w.replica[object.MustRef("/roles/old")] {
+					t.Error("the role is still there, which has nothing to do with it")
+				}
+				bad, fetches = nil, len(w.history())
+			})
+			w.signal(7*time.Hour, workflows.SignalApproveDeletes)
+			if got := w.run(following(0), 9*time.Hour); got.Unsynced != 0 || w.replica[object.MustRef(used[0])] || w.replica[object.MustRef(used[1])] {
+				t.Errorf("status %+v, replica %v; want it deleted when the group has moved", got, w.replica)
+			}
+			if fetches > 40 {
+				t.Errorf("%d steps in five hours: %v", fetches, w.history())
+			}
+		})
+	}
+}
+
+// What will succeed if it is tried again at once is tried again at once.
+func TestTriedAgainAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.again = true
+	w.onApply = func(_ object.Ref, try int) string {
+		if try == 1 {
+			return "deleted, to be made anew"
+		}
+		return ""
+	}
+	w.change(object.ActionUpdate, "/roles/r")
+	if got := w.run(following(0), time.Second); got.Unsynced != 0 || len(w.replica) != 1 {
+		t.Errorf("after a second: status %+v, replica %v", got, w.replica)
 	}
 }

@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -72,7 +73,7 @@ func TestWhatMayBeHalfWrittenIsReplaced(t *testing.T) {
 // on this host or another, does not go by its looks, and neither does who compares
 // everything because the primary's list has nothing of it any more.
 func TestWhatBrokeOffIsReplaced(t *testing.T) {
-	c, role := object.MustRef("/cookbooks/c/1.0.0"), object.MustRef("/roles/r")
+	c, bag, role := object.MustRef("/cookbooks/c/1.0.0"), object.MustRef("/data/b"), object.MustRef("/roles/r")
 	for name, broke := range map[string]error{
 		"the host is gone":    temporal.NewTimeoutError(enums.TIMEOUT_TYPE_SCHEDULE_TO_START, nil),
 		"staging is lost":     temporal.NewNonRetryableApplicationError("gone", activities.TypeStagingLost, nil),
@@ -97,11 +98,12 @@ func TestWhatBrokeOffIsReplaced(t *testing.T) {
 					}
 					return broke
 				}
-				w.change(object.ActionUpdate, "/cookbooks/c/1.0.0")
+				w.change(object.ActionUpdate, "/cookbooks/c/1.0.0", "/data/b")
 				w.change(object.ActionUpdate, "/roles/r")
 				got := w.run(following(0), time.Hour)
-				if !broken || did[c] != object.ActionReplace || did[role] != object.ActionUpdate || got.Unsynced != 0 {
-					t.Errorf("fetched at last: %v, status %+v; want the cookbook replaced", did, got)
+				want := map[object.Ref]object.Action{c: object.ActionReplace, bag: object.ActionUpdate, role: object.ActionUpdate}
+				if !broken || !maps.Equal(did, want) || got.Unsynced != 0 {
+					t.Errorf("fetched at last: %v, status %+v; want the cookbook alone replaced", did, got)
 				}
 			})
 		}

@@ -175,6 +175,10 @@ type Unsynced struct {
 	// Waits says that a delete waits for the writes of its page.
 	Waits bool `json:"waits,omitempty"`
 
+	// InUse says that it also waits for the policy groups that could not be moved
+	// since an earlier page: on the replica they may still use the object.
+	InUse bool `json:"in_use,omitempty"`
+
 	// Page is the page that the change came in, FromPage that of the first of
 	// several changes none of which could be written; 0 = Page.
 	Page     int64 `json:"page"`

@@ -122,6 +122,39 @@ func (w *work) postpone(ctx workflow.Context, batches []plan.Batch) {
 	}
 }
 
+// unused puts off the deletes of what a policy group may still use on the replica
+// because it could not be moved, in whatever page that was, and returns the others.
+// No server keeps it: the nodes of the group would fail.
+func (w *work) unused(ctx workflow.Context, batches []plan.Batch) []plan.Batch {
+	s := w.run.state
+	var free, held []object.Change
+	for _, b := range batches {
+		for _, c := range b.Changes {
+			u := waiting(c.Ref, w.pageOf(c.Ref), w.along[c.Ref])
+			u.InUse = c.Ref.Kind == object.KindPolicyRevision || c.Ref.Kind == object.KindArtifact
+			if u.InUse && s.heldUp(u) &&
+				workflow.GetVersion(ctx, versionInUse, workflow.DefaultVersion, inUseKept) == inUseKept {
+				u.Reason = "is deleted when the policy groups that may use it have moved"
+				w.park(ctx, u)
+				held = append(held, c)
+			} else {
+				free = append(free, c)
+			}
+		}
+	}
+	if len(held) == 0 {
+		return batches
+	}
+	for _, c := range held { // nobody need approve what is not made
+		if i := slices.Index(w.gone, c); i >= 0 {
+			w.gone = slices.Delete(w.gone, i, i+1)
+		} else if w.guard.deletes[c.Ref.Kind] > 0 {
+			w.guard.deletes[c.Ref.Kind]--
+		}
+	}
+	return plan.Batches(free, w.run.opts.Limits)
+}
+
 // waiting is a delete that waits for the writes of its page.
 func waiting(ref object.Ref, page int64, along int) Unsynced {
 	return Unsynced{

@@ -169,7 +169,13 @@ func (u Unsynced) since() int64 { return cmp.Or(u.FromPage, u.Page) }
 
 // holdsUp reports whether a delete waits for u, if that is a write.
 func (u Unsynced) holdsUp(d Unsynced) bool {
-	return u.Action != object.ActionDelete && u.since() <= d.Page && d.Page <= u.Page
+	return u.Action != object.ActionDelete && u.since() <= d.Page &&
+		(d.Page <= u.Page || d.InUse && u.Ref.Kind == object.KindPolicyPointer)
+}
+
+// heldUp reports whether a delete waits for a write on the list.
+func (s *State) heldUp(d Unsynced) bool {
+	return slices.ContainsFunc(s.Unsynced, func(u Unsynced) bool { return u.holdsUp(d) })
 }
 
 // waitedFor reports whether a delete on the list waits for u.
@@ -300,7 +306,5 @@ func (o Options) latest(now time.Time) time.Time { return now.Add(2 * max(o.Retr
 // released reports whether a delete that waits need not wait any more: no write
 // of its page is left, and everything that there is to write is known.
 func (s *State) released(d Unsynced) bool {
-	return s.CompareAt.IsZero() && !s.comparing() && !slices.ContainsFunc(s.Unsynced, func(u Unsynced) bool {
-		return u.holdsUp(d)
-	})
+	return s.CompareAt.IsZero() && !s.comparing() && !s.heldUp(d)
 }

@@ -26,7 +26,9 @@ package workflows
 //	                 taken again, where deletes were forgotten.
 //	waited-writes    1: a full comparison does not forget for which writes deletes wait.
 //	once-compares    1: a pair that runs once compares what it forgot before it ends.
-//	                 Like the three before, asked for only where that is so.
+//	policy-in-use    1: what a policy group may still use on the replica, because it could
+//	                 not be moved, is not deleted. Like the four before, asked for
+//	                 only where that is so.
 const (
 	versionClock = "clock-put-back"
 	clockRefloat = 1
@@ -54,6 +56,9 @@ const (
 
 	versionOnce  = "once-compares"
 	onceCompares = 1
+
+	versionInUse = "policy-in-use"
+	inUseKept    = 1
 )
 
 // StateFormat numbers how [State] is written. It rises when an older release would
