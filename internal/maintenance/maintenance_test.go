@@ -74,6 +74,9 @@ func TestUntil(t *testing.T) {
 		got := ""
 		if until := ws.Until(now.Add(17 * time.Second)); !until.IsZero() {
 			got = until.Format(layout)
+			if until.Second() != 0 {
+				t.Errorf("%s at %s: until %s, not a whole minute", tt.windows, tt.now, until)
+			}
 		}
 		if got != tt.want {
 			t.Errorf("%s at %s: until %q, want %q", tt.windows, tt.now, got, tt.want)

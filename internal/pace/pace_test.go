@@ -184,6 +184,76 @@ func TestLeftAlone(t *testing.T) {
 	}
 }
 
+// While one waits for its turn among the requests per second, the server may ask to be
+// left alone.
+func TestLeftAloneWhileWaitingForTheRate(t *testing.T) {
+	c := newClock()
+	var s *Server
+	asked := false
+	s = New(Limits{Parallel: 2, RequestsPerSecond: 1}, Clock{Now: c.Now, Sleep: func(ctx context.Context, d time.Duration) error {
+		if !asked {
+			asked = true
+			(&Turn{server: s, held: true, began: c.Now()}).End(Outcome{Overload: "503", Alone: 20 * time.Second})
+		}
+		return c.Sleep(ctx, d)
+	}})
+	begin(t, s).End(well)
+	start := c.Now()
+	begin(t, s).End(well)
+	if took := c.Now().Sub(start); !asked || took != 20*time.Second {
+		t.Errorf("a request went after %v", took)
+	}
+}
+
+// Who gives up while it waits takes nothing: neither a place nor one of the requests
+// per second.
+func TestGivingUpTakesNothing(t *testing.T) {
+	s, c := paced(Limits{Parallel: 1, RequestsPerSecond: 1})
+	begin(t, s).End(well)
+	for range 5 {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s.clock.Sleep = func(context.Context, time.Duration) error { cancel(); return ctx.Err() }
+		if _, err := s.Begin(ctx, false); !errors.Is(err, context.Canceled) {
+			t.Fatalf("Begin: %v", err)
+		}
+	}
+	s.clock.Sleep = c.Sleep
+	start := c.Now()
+	begin(t, s).End(well)
+	if took := c.Now().Sub(start); took != time.Second {
+		t.Errorf("a request went after %v: the rate is of requests, and not of those that were given up", took)
+	}
+}
+
+// The place of one that must not go on goes to the next, which is told the same.
+func TestPlacesOfThoseThatMustNotGoOn(t *testing.T) {
+	s := New(Limits{Parallel: 1}, Clock{})
+	held := begin(t, s)
+	refused := make(chan error)
+	for i := range 3 {
+		go func() {
+			_, err := s.Begin(t.Context(), false)
+			refused <- err
+		}()
+		for s.Stats().Waiting != i+1 {
+			runtime.Gosched()
+		}
+	}
+	held.End(Outcome{Overload: "503", Alone: time.Hour})
+	for range 3 {
+		select {
+		case err := <-refused:
+			var alone *AloneError
+			if !errors.As(err, &alone) {
+				t.Errorf("%v", err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("one waits for a place that is free")
+		}
+	}
+}
+
 // Whoever waits is let in in the order of coming, and not at all if it gave up.
 func TestOrder(t *testing.T) {
 	s := New(Limits{Parallel: 1}, Clock{})

@@ -39,8 +39,10 @@ func (w *window) cut(began, now time.Time, why string) {
 	if began.Before(w.lastCut) {
 		return
 	}
-	w.size, w.lastCut, w.why = max(w.size/2, 1), now, why
-	w.cuts++
+	w.lastCut, w.why = now, why
+	if w.size > 1 {
+		w.size, w.cuts = w.size/2, w.cuts+1
+	}
 	for _, l := range w.reads {
 		l.count = 0
 	}

@@ -50,7 +50,7 @@ func TestWindow(t *testing.T) {
 	answers(t, s, 1, overload)
 	answers(t, s, 1, overload)
 	want(1)
-	if st := s.Stats(); st.Why != "503" || st.Cuts != 4 || len(st.Slowed()) != 1 || st.Slowed()[0] != "1 of 8 requests at a time (503)" {
+	if st := s.Stats(); st.Why != "503" || st.Cuts != 3 || len(st.Slowed()) != 1 || st.Slowed()[0] != "1 of 8 requests at a time (503)" {
 		t.Errorf("%+v %q", st, st.Slowed())
 	}
 	answers(t, s, growAfter-1, well)
@@ -64,6 +64,43 @@ func TestWindow(t *testing.T) {
 	answers(t, s, 10*growAfter, well)
 	want(8)
 	if st := s.Stats(); st.Why != "" || st.Slowed() != nil {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestLateFailure: the failure of a request that began before the last cut is no news,
+// and yet no answer of a server that is well.
+func TestLateFailure(t *testing.T) {
+	s, c := paced(Limits{Parallel: 4})
+	first, second := begin(t, s), begin(t, s)
+	c.forward(time.Second)
+	first.End(Outcome{Overload: "503"})
+	answers(t, s, growAfter-1, well)
+	second.End(Outcome{Overload: "503"})
+	answers(t, s, growAfter-1, well)
+	if st := s.Stats(); st.Parallel != 2 || st.Cuts != 1 {
+		t.Errorf("%+v: want one cut, and no growth before %d answers in a row", st, growAfter)
+	}
+	answers(t, s, 1, well)
+	if n := size(t, s); n != 3 {
+		t.Errorf("%d at a time after %d answers in a row", n, growAfter)
+	}
+}
+
+// TestHeldAnswersAreNoMeasure: how long a server holds a request says nothing of it, nor
+// does its answer.
+func TestHeldAnswersAreNoMeasure(t *testing.T) {
+	s, c := paced(Limits{Parallel: 4})
+	answers(t, s, 1, Outcome{Overload: "503"})
+	for i := range 5 * growAfter {
+		turn, err := s.Begin(t.Context(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.forward(time.Duration(i) * time.Second)
+		turn.End(Outcome{Answered: true, Read: "roles"})
+	}
+	if st := s.Stats(); st.Parallel != 2 || st.Cuts != 1 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -95,10 +132,18 @@ func TestSlowReads(t *testing.T) {
 	if st.Parallel != 1 || st.Why != "slow answers" {
 		t.Fatalf("%+v: reads that take fifty times their best", st)
 	}
+	if st.Cuts != 4 { // from 8 to 1, and once more after two at a time were tried
+		t.Errorf("%+v: slow reads one at a time are no reason to stay there", st)
+	}
 	reads(10*growAfter, "roles", 20*time.Millisecond)
 	if st := s.Stats(); st.Parallel != 8 {
 		t.Fatalf("%+v", st)
 	}
+	reads(enough, "roles", time.Second) // the mean is high, of reads before the cut too
+	if st := s.Stats(); st.Parallel != 4 {
+		t.Errorf("%+v: halved by reads from before it was", st)
+	}
+	reads(20*growAfter, "roles", 20*time.Millisecond)
 	// A server that is slow for good is what it is.
 	c.forward(2 * floorFor)
 	reads(1, "roles", time.Second)
