@@ -128,8 +128,9 @@ type APIError struct {
 	// network; nil where the status says it all.
 	Err error
 
-	class Class
-	empty bool // a 2xx answer without a body
+	class      Class
+	empty      bool // a 2xx answer without a body
+	permission bool // a 403 that says that a permission on one object is missing
 }
 
 // Error says what was tried on what, and what came of it:

@@ -76,7 +76,7 @@ func (c *Client) do(ctx context.Context, r *request) (*Response, error) {
 		e.Uncertain = uncertain
 		switch {
 		case e.class == ClassRetry && attempt <= c.options.Retries:
-		case isPermission(e) && permission < min(permissionRetries, c.options.Retries):
+		case e.permission && permission < min(permissionRetries, c.options.Retries):
 			permission++
 		default:
 			return nil, err
@@ -111,11 +111,6 @@ func (c *Client) prepare(r *request) error {
 	r.shown = u.String()
 	r.route = routeOf(r.path)
 	return nil
-}
-
-// isPermission reports whether e says that a permission on one object is missing.
-func isPermission(e *APIError) bool {
-	return e.Status == http.StatusForbidden && e.class == ClassObject && strings.Contains(e.Message, "permission")
 }
 
 // mayHaveHappened reports whether the server may have done what was asked

@@ -187,6 +187,47 @@ func TestUncertain(t *testing.T) {
 	if !errors.As(err, &e) || e.Uncertain {
 		t.Errorf("create: got %v, want a certain conflict", err)
 	}
+	// What broke off is not undone by a 503, with which nothing happened.
+	c = testClient(t, inTurn(says(500, ""), says(503, ""), says(409, `{"error":["Role already exists"]}`)))
+	err = c.CreateRole(t.Context(), json.RawMessage(`{"name":"a"}`))
+	if !errors.As(err, &e) || !e.Uncertain {
+		t.Errorf("create after 500 and 503: got %v, want an uncertain conflict", err)
+	}
+	c = testClient(t, says(500, ""), noRetries)
+	err = c.CreateRole(t.Context(), json.RawMessage(`{"name":"a"}`))
+	if !errors.As(err, &e) || e.Uncertain {
+		t.Errorf("one try that broke off: got %v, which no earlier try explains", err)
+	}
+}
+
+// TestOverloadLooksLikeAPermission: a 403 on one object is asked again, whatever the
+// object holds.
+func TestOverloadLooksLikeAPermission(t *testing.T) {
+	refused := says(403, `{"error":["missing update permission"]}`)
+	c := testClient(t, inTurn(refused, refused, says(200, "{}")))
+	if err := c.UpdateRole(t.Context(), "a", json.RawMessage(`{"name":"a","description":"permission"}`)); err != nil {
+		t.Errorf("the third answer was a success, got %v", err)
+	}
+}
+
+// TestEndlessRefusal: of an answer that is no success only the beginning is read.
+func TestEndlessRefusal(t *testing.T) {
+	const far = 32 << 20
+	sent := make(chan int, 1)
+	c := testClient(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(400)
+		n := 0
+		for piece := bytes.Repeat([]byte("x"), 64<<10); n < far; n += len(piece) {
+			if _, err := w.Write(piece); err != nil {
+				break
+			}
+		}
+		sent <- n
+	}, noRetries)
+	_, err := c.ListRoles(t.Context())
+	if n := <-sent; n >= far || Classify(err) != ClassObject {
+		t.Errorf("%d bytes were taken, and then %v", n, err)
+	}
 }
 
 func TestContextErrorsPassThrough(t *testing.T) {

@@ -254,6 +254,10 @@ func (t *transfer) refused(resp *http.Response) error {
 		Message: storeMessage(body), RetryAfter: retryAfter(resp.Header, t.client.now()),
 	}
 	switch s := resp.StatusCode; {
+	case isInBetween(s):
+		e.class, e.Err, e.Hint = ClassPair, ErrNotChef, hintInBetween
+	case s == http.StatusBadRequest && tlsProblem(body) != "":
+		e.class, e.Err, e.Hint = ClassPair, ErrTLS, tlsProblem(body)
 	case s == http.StatusForbidden || s == http.StatusUnauthorized:
 		e.class, e.Err = ClassRetry, ErrURLExpired
 		e.Hint = "file URLs last for hours (download) or 15 minutes (upload); if new ones fail too, compare the clocks"

@@ -213,6 +213,8 @@ func TestDownload(t *testing.T) {
 		{"expired", says(403, "<Error><Code>AccessDenied</Code></Error>"), ErrURLExpired, ClassRetry},
 		{"lost", says(404, "<Error><Code>NoSuchKey</Code></Error>"), ErrFileMissing, ClassObject},
 		{"no content", says(204, ""), ErrNotChef, ClassPair},
+		{"proxy wants a password", says(407, ""), ErrNotChef, ClassPair},
+		{"wants https", says(400, "<title>400 The plain HTTP request was sent to HTTPS port</title>"), ErrTLS, ClassPair},
 		{"redirect", says(302, ""), ErrNotChef, ClassPair},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -236,6 +238,18 @@ func TestDownload(t *testing.T) {
 				t.Errorf("the file store got the headers %v", header)
 			}
 		})
+	}
+}
+
+// TestExpiredURLIsAskedOnce: it stays expired.
+func TestExpiredURLIsAskedOnce(t *testing.T) {
+	asked := 0
+	c := testClient(t, func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		says(403, "<Error><Code>AccessDenied</Code></Error>")(w, r)
+	})
+	if _, err := c.DownloadFile(t.Context(), c.URL()+"/f", md5a, io.Discard); !errors.Is(err, ErrURLExpired) || asked != 1 {
+		t.Errorf("asked %d times, and then %v", asked, err)
 	}
 }
 

@@ -29,7 +29,7 @@ func (c *Client) refused(r *request, status int, h http.Header, body []byte) *AP
 	switch {
 	case isInBetween(status):
 		e.class, e.Err = ClassPair, ErrNotChef
-		e.Hint = "a proxy or gateway answered, not the Chef API: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY of this process, and the server URL"
+		e.Hint = hintInBetween
 	case status == http.StatusBadRequest && form != formJSON && tlsProblem(body) != "":
 		e.class, e.Err = ClassPair, ErrTLS
 		e.Hint = tlsProblem(body)
@@ -66,6 +66,8 @@ func (c *Client) refused(r *request, status int, h http.Header, body []byte) *AP
 	}
 	return e
 }
+
+const hintInBetween = "a proxy or gateway answered, not the Chef server: check HTTPS_PROXY, HTTP_PROXY and NO_PROXY of this process, and the server URL"
 
 // isInBetween reports whether a status is one that no Chef server gives, whatever it
 // is asked for: only what stands before it does.
@@ -155,13 +157,13 @@ func (c *Client) refusedPermission(e *APIError, r *request, text string, form an
 		e.class, e.Err = ClassPair, ErrNotMember
 		e.Hint = fmt.Sprintf("add the user: chef-server-ctl org-user-add %s %s", c.organization, c.User())
 	case form == formEmpty && r.route == "acls":
-		e.class, e.Message = ClassObject, "missing grant permission (an empty answer)"
+		e.class, e.Message, e.permission = ClassObject, "missing grant permission (an empty answer)", true
 		e.Hint = fmt.Sprintf("give user %q the permission to grant on this object, or make it an admin of the organization", c.User())
 	case form != formJSON:
 		e.class, e.Err = ClassPair, ErrNotChef
 		e.Hint = "a proxy or an address ban of the server's nginx answered, not the Chef API"
 	default:
-		e.class = ClassObject
+		e.class, e.permission = ClassObject, strings.Contains(text, "permission")
 		e.Hint = fmt.Sprintf("give user %q the permission on this object, or make it an admin of the organization", c.User())
 	}
 }
