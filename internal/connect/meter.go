@@ -67,16 +67,16 @@ func (c *Connector) onRequest(name string) func(context.Context, chef.RequestInf
 // result sorts a status as [chef.Classify] does, as far as the status alone tells:
 //
 //	2xx                        ok
-//	none, 429, 5xx             retry
-//	3xx, 401, 406, 410         pair
+//	none, 408, 429, 5xx        retry
+//	3xx, 401, 406, 407, 410    pair
 //	other 4xx                  object; a 404 mostly says that an object is to be made
 func result(status int) string {
 	switch {
 	case status >= 200 && status < 300:
 		return "ok"
-	case status < 200, status == http.StatusTooManyRequests, status >= 500:
+	case status < 200, status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500:
 		return chef.ClassRetry.String()
-	case status < 400, status == http.StatusUnauthorized, status == http.StatusNotAcceptable, status == http.StatusGone:
+	case status < 400, status == http.StatusUnauthorized, status == http.StatusNotAcceptable, status == http.StatusProxyAuthRequired, status == http.StatusGone:
 		return chef.ClassPair.String()
 	default:
 		return chef.ClassObject.String()
