@@ -20,7 +20,7 @@ type told struct {
 	trouble  *activities.Trouble
 }
 
-// tellMode logs that the pair does something else now. Why it waits is logged when
+// tellMode logs that the pair is in another mode now. Why it waits is logged when
 // that begins, and that it goes on by tellRecovery.
 func (r *run) tellMode() {
 	st := r.state.status(r.in.Pair)
@@ -29,7 +29,7 @@ func (r *run) tellMode() {
 		r.log.Warn("pair is halted and asks", "why", st.Reason, "hint", st.Hint)
 	case st.Mode == ModeWaiting, r.recovers() && st.Mode != ModeStopped: // told elsewhere
 	default:
-		r.log.Info("pair does something else", "mode", string(st.Mode), "why", st.Reason)
+		r.log.Info("pair changed its mode", "mode", string(st.Mode), "why", st.Reason)
 	}
 }
 

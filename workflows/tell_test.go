@@ -35,7 +35,7 @@ func TestLogTellsOfTroubleAndRecoveryOnce(t *testing.T) {
 	for words, want := range map[string]int{
 		`level=WARN msg="pair waits"`: 1, `msg="pair goes on"`: 1, `recovered="GET …: 401"`: 1,
 		`msg="page applied"`: 2, `changes=2 created=2`: 1, `deleted=1`: 1, `mode=following`: 2,
-		`msg="pair does something else"`: 1,
+		`msg="pair changed its mode"`: 1,
 	} {
 		if got := strings.Count(log, words); got != want {
 			t.Errorf("the log has %s %d times, want %d:\n%s", words, got, want, log)

@@ -44,7 +44,7 @@ func (k *call) compare(ctx context.Context, org string, o compareOptions) (*Diff
 	}
 	d, err := k.reads(ctx, e, o)
 	if err != nil {
-		return nil, k.unreadable(e, o, err)
+		return nil, k.unreadable(o, err)
 	}
 	d.Organization, d.Source, d.Primary, d.Replica = p.Destination, p.Source, e.Primary.URL(), e.Replica.URL()
 	d.deletes = k.set.cfg.Settings(p).Extras == config.ExtrasDelete
@@ -52,7 +52,7 @@ func (k *call) compare(ctx context.Context, org string, o compareOptions) (*Diff
 }
 
 // unreadable explains what ended a comparison.
-func (k *call) unreadable(e *replicate.Engine, o compareOptions, err error) error {
+func (k *call) unreadable(o compareOptions, err error) error {
 	var f *failure
 	if errors.As(err, &f) || errors.Is(err, context.Canceled) {
 		return err
@@ -64,12 +64,7 @@ func (k *call) unreadable(e *replicate.Engine, o compareOptions, err error) erro
 	if hint := chef.Hint(err); hint != "" {
 		text += " (" + hint + ")"
 	}
-	side := e.Primary.URL()
-	if strings.HasPrefix(text, "replica: ") {
-		side = e.Replica.URL()
-	}
-	server, _, _ := strings.Cut(side, "/organizations/")
-	return fail(ExitNotDone, "curl "+server+"/_status", "%s: %s", k.command, text)
+	return fail(ExitNotDone, program+" doctor", "%s: %s", k.command, text)
 }
 
 // reads does the comparison.

@@ -170,6 +170,9 @@ func (f facts) answered(r *Row) {
 	r.Feed, r.Cursor = s.Feed, s.Cursor.Position
 	r.Unsynced, r.Extras = &s.Unsynced, s.Extras
 	r.Reason, r.Hint = s.Reason, s.Hint
+	if s.Mode == workflows.ModeHalted {
+		r.Hint = program + " approve-deletes " + f.pair.Destination + "\n" + program + " drop-deletes " + f.pair.Destination
+	}
 	r.PrimaryLacks, r.ReplicaLacks = kindsOf(s.Identities.Primary.Lacks), kindsOf(s.Identities.Replica.Lacks)
 	r.Left, r.Verified = s.Left, s.Verified
 	r.SameOrganization = s.Identities.SameOrganization()

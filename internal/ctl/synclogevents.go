@@ -153,6 +153,9 @@ func (r *reader) activity(e *history.HistoryEvent) bool {
 		r.completed(e, r.began[a.GetScheduledEventId()], a.GetResult())
 	case enums.EVENT_TYPE_ACTIVITY_TASK_FAILED:
 		a := e.GetActivityTaskFailedEventAttributes()
+		if a.GetFailure().GetApplicationFailureInfo().GetType() == activities.TypeUpToDate {
+			break // a poll that a signal or its successor ended
+		}
 		r.add(e, slog.LevelError, r.began[a.GetScheduledEventId()]+" failed", "%s", failureText(a.GetFailure()))
 	case enums.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
 		a := e.GetActivityTaskTimedOutEventAttributes()
@@ -202,9 +205,9 @@ func (r *reader) polled(e *history.HistoryEvent, p activities.PollResult) {
 	case p.Survey != nil:
 		r.add(e, slog.LevelInfo, "page", "%d changes, %d of %d of a full comparison", len(p.Changes), p.Survey.Offset, p.Survey.Total)
 	case p.Behind > 0:
-		r.add(e, slog.LevelInfo, "page", "%d changes up to %s, %d behind", len(p.Changes), p.Cursor, p.Behind)
+		r.add(e, slog.LevelInfo, "page", "%s up to %s, %d behind", count(len(p.Changes), "change"), p.Cursor, p.Behind)
 	default:
-		r.add(e, slog.LevelInfo, "page", "%d changes up to %s", len(p.Changes), p.Cursor)
+		r.add(e, slog.LevelInfo, "page", "%s up to %s", count(len(p.Changes), "change"), p.Cursor)
 	}
 }
 

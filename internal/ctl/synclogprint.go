@@ -49,7 +49,7 @@ func (p *printer) logLine(l logfile.Line, org string) string {
 	var b strings.Builder
 	b.WriteString(l.Time.UTC().Format("2006-01-02 15:04:05") + " " + p.paint(levelColor(l.Level), fmt.Sprintf("%-5s", l.Level)) + " " + cell(l.Message))
 	for _, a := range l.Attrs {
-		if quietAttrs[a.Key] || a.Value == "" || org != "" && a.Value == org && (a.Key == "org" || a.Key == "source") {
+		if quietAttrs[a.Key] || a.Value == "" || a.Key == "Attempt" && a.Value == "1" || org != "" && a.Value == org && (a.Key == "org" || a.Key == "source") {
 			continue
 		}
 		b.WriteString(" " + p.paint(faint, cell(a.Key)+"="))

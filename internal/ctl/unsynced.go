@@ -21,10 +21,11 @@ func (a *App) unsyncedCommand() *cli.Command {
 		Name:      "unsynced-objects",
 		Usage:     "list the objects that are not as on the primary, and why",
 		ArgsUsage: "ORG",
-		Description: `Lists apart what was tried and failed, and what is pending: deletes that wait,
-until the writes that came with them are done or an operator agrees. Each object
-is tried again by itself, ever more rarely; sync-now tries all at once. An object
-leaves the list when it is as on the primary.
+		Description: `Lists apart what was tried and failed, and what is pending: deletes that wait
+until the writes that came with them are done. Each object is tried again by
+itself, ever more rarely; sync-now tries all at once. An object leaves the list
+when it is as on the primary. What a halted pair asks to delete is not on it:
+approve-deletes shows that.
 
    ` + program + ` unsynced-objects acme
    ` + program + ` unsynced-objects acme --output json | jq -r '.failed[].ref'
@@ -81,6 +82,7 @@ func showUnsynced(ctx context.Context, k *call, p object.Pair) error {
 			lists.Failed = append(lists.Failed, u)
 		}
 	}
+	k.sayHalted(ctx, e, p)
 	var d *Diff
 	if k.flags.Bool(flagDeep) {
 		if d, err = k.compare(ctx, p.Destination, compareOptions{namesOnly: true}); err != nil {
@@ -97,6 +99,18 @@ func showUnsynced(ctx context.Context, k *call, p object.Pair) error {
 		return errLook
 	}
 	return err
+}
+
+// sayHalted warns that a pair asks about deletes, which are on no list. Without an
+// answer it says nothing.
+func (k *call) sayHalted(ctx context.Context, e Execution, p object.Pair) {
+	if !e.Running() {
+		return
+	}
+	s, err := k.status(ctx, p)
+	if err == nil && s.Mode == workflows.ModeHalted {
+		k.print.warn(program+" approve-deletes "+p.Destination+"\n"+program+" drop-deletes "+p.Destination, "%s is halted, and asks first: %s", p, s.Reason)
+	}
 }
 
 // unsynced prints the lists; d is what --deep found, nil without it.
