@@ -16,6 +16,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Timeout bounds one POST.
@@ -78,13 +79,26 @@ func (w *Webhook) header(h http.Header) error {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		name, value, ok := strings.Cut(line, ":")
-		if name = strings.TrimSpace(name); !ok || name == "" || strings.ContainsAny(name, " \t") {
+		name, value, _ := strings.Cut(line, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !isToken(name) || strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
 			return fmt.Errorf("webhook_headers_file: line %d of %s is not 'Name: value'", n, w.headers)
 		}
-		h.Add(name, strings.TrimSpace(value))
+		h.Add(name, value)
 	}
-	return lines.Err()
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("webhook_headers_file: %s: %w", w.headers, err)
+	}
+	return nil
+}
+
+// isToken reports whether a text can be the name of a header field. A text that
+// cannot may be a value, and is not to be repeated by net/http.
+// Source: RFC 9110, section 5.6.2
+func isToken(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
 }
 
 // plain takes out of an error what names the URL.
@@ -105,6 +119,10 @@ func plain(err error) error {
 		return errors.New("its answer is a redirect to what is no URL")
 	case errors.As(err, &op):
 		return fmt.Errorf("%s: %w", op.Op, op.Err)
+	case strings.Contains(err.Error(), "unsupported protocol scheme"):
+		return errors.New("it begins with neither https:// nor http://")
+	case strings.Contains(err.Error(), `"`): // a quotation, of an answer that may repeat what was asked
+		return errors.New("its answer is not HTTP")
 	default:
 		return err
 	}

@@ -1,14 +1,17 @@
 package webhook_test
 
 import (
+	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chef-sync/chef-sync/internal/webhook"
 )
@@ -50,9 +53,37 @@ func TestPost(t *testing.T) {
 			t.Errorf("answer %d: %v at %s; want an error, and no redirect followed", code, err, got.URL.Path)
 		}
 	}
-	write("no header\n")
-	if err := w.Post(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "line 1") {
-		t.Errorf("a bad line: %v", err)
+	got = nil
+	for _, line := range []string{"no header", "s3cr3t s3cr3t: x", ": s3cr3t", "s3cr3t\x01: x", "Token: s3cr3t\x01", "\ufeffs3cr3t: x"} {
+		write("X-Team: chef\n" + line + "\n")
+		if err := w.Post(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "line 2") || strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("a bad line %q: %v", line, err)
+		}
+	}
+	write("Token: " + strings.Repeat("s3cr3t", 20_000))
+	if err := w.Post(t.Context(), nil); err == nil || !strings.Contains(err.Error(), headers) || strings.Contains(err.Error(), "s3cr3t") {
+		t.Errorf("a line without end: %v", err)
+	}
+	if got != nil {
+		t.Errorf("posted with a file that cannot be read: %v", got.Header)
+	}
+}
+
+// TestSlowEndpoint: an endpoint that does not answer keeps nobody.
+func TestSlowEndpoint(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes as long as a POST may")
+	}
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	defer s.Close()
+	started := time.Now()
+	err := webhook.New(s.URL, "").Post(t.Context(), []byte("{}"))
+	if took := time.Since(started); err == nil || took > webhook.Timeout+10*time.Second {
+		t.Errorf("after %s: %v", took, err)
 	}
 }
 
@@ -68,6 +99,27 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		w.WriteHeader(http.StatusFound)
 	}))
 	defer astray.Close()
+	echo, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer echo.Close()
+	go func() {
+		for {
+			conn, err := echo.Accept()
+			if err != nil {
+				return
+			}
+			asked, _ := bufio.NewReader(conn).ReadString('\n')
+			_, path, _ := strings.Cut(asked, " ")
+			head, ok := map[byte]string{'1': "Content-Length: ", '2': "Transfer-Encoding: ", '3': ""}[path[1]]
+			if ok {
+				asked = "HTTP/1.1 200 OK\r\n" + head + strings.Fields(path)[0] + "\r\n"
+			}
+			_, _ = io.WriteString(conn, asked+"\r\n")
+			_ = conn.Close()
+		}
+	}()
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, c := range map[string]struct {
@@ -81,6 +133,11 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		"other host":  {t.Context(), strings.Replace(tls.URL, "127.0.0.1", "localhost", 1) + "/s3cr3t"},
 		"astray":      {t.Context(), astray.URL + "/s3cr3t"},
 		"cancelled":   {cancelled, tls.URL + "/s3cr3t"},
+		"echo":        {t.Context(), "http://" + echo.Addr().String() + "/s3cr3t"},
+		"length":      {t.Context(), "http://" + echo.Addr().String() + "/1s3cr3t"},
+		"encoding":    {t.Context(), "http://" + echo.Addr().String() + "/2s3cr3t"},
+		"field":       {t.Context(), "http://" + echo.Addr().String() + "/3s3cr3t"},
+		"scheme":      {t.Context(), "s3cr3t://x"},
 	} {
 		err := webhook.New(c.url, "").Post(c.ctx, nil)
 		if err == nil || strings.Contains(err.Error(), "s3cr3t") || strings.Contains(err.Error(), "localhost") || !strings.Contains(err.Error(), "webhook_url") {
