@@ -187,6 +187,26 @@ func TestPairs(t *testing.T) {
 
 // TestSDK takes the metrics of Temporal's SDK, and nothing without end.
 // TestPaces: the servers are shown as they are when somebody looks.
+// TestOddPairs: a pair that runs and has told nothing shows no more than that, and a
+// success by a clock that was ahead is no negative lag.
+func TestOddPairs(t *testing.T) {
+	m := telemetry.NewMetrics(telemetry.MetricsOptions{Replica: "sync"})
+	m.Pairs([]telemetry.Pair{
+		{Organization: "silent", Running: true},
+		{Organization: "ahead", Running: true, Known: true, Mode: "waiting", Success: time.Now().Add(time.Hour), Behind: -1},
+	})
+	lines := scrape(t, m, "chef_sync_pair_")
+	has(t, lines, `chef_sync_pair_lag_seconds{organization="ahead",replica="sync"} 0`)
+	has(t, lines, `chef_sync_pair_running{organization="silent",replica="sync"} 1`)
+	for _, l := range lines {
+		if strings.Contains(l, "silent") && !strings.HasPrefix(l, "chef_sync_pair_running") || strings.Contains(l, "lag_changes") {
+			t.Errorf("shown: %s", l)
+		}
+	}
+	m.SDK().Counter("temporal_odd").Inc(-1) // a counter that goes down would end the process
+	has(t, scrape(t, m, "temporal_odd"), `temporal_odd_total{activity_type="",cause="",failure_reason="",namespace="",operation="",poller_type="",status_code="",task_queue="",worker_type="",workflow_type=""} 0`)
+}
+
 func TestPaces(t *testing.T) {
 	lines := scrape(t, full(), "chef_sync_server_")
 	for name, v := range map[string]string{"parallel": "2", "in_flight": "1", "waiting": "5", "cuts_total": "3", "left_alone_seconds": "7.5"} {

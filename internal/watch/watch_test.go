@@ -29,11 +29,16 @@ type fake struct {
 	told      []string // kinds of events, in order
 	incidents map[string]string
 	down      error
+	deaf      error // to news and recoveries
+	late      bool  // incidents are not listed yet
 }
 
 func (f *fake) open(_ context.Context, workflowType string) (map[string]string, error) {
 	if f.down != nil {
 		return nil, f.down
+	}
+	if workflowType == workflows.IncidentName && f.late {
+		return nil, nil
 	}
 	if workflowType == workflows.IncidentName {
 		return f.incidents, nil
@@ -53,8 +58,8 @@ func (f *fake) look(_ context.Context, p object.Pair) (look, error) {
 }
 
 func (f *fake) news(_ context.Context, p object.Pair, e activities.Event) error {
-	if f.down != nil {
-		return f.down
+	if err := errors.Join(f.down, f.deaf); err != nil {
+		return err
 	}
 	f.told = append(f.told, e.Event)
 	f.incidents[workflows.IncidentWorkflowID(p)] = ""
@@ -62,6 +67,9 @@ func (f *fake) news(_ context.Context, p object.Pair, e activities.Event) error 
 }
 
 func (f *fake) over(_ context.Context, p object.Pair, e activities.Event) error {
+	if f.deaf != nil {
+		return f.deaf
+	}
 	if _, ok := f.incidents[workflows.IncidentWorkflowID(p)]; !ok {
 		e.Event += ", and nothing was open"
 	}
@@ -147,6 +155,34 @@ func TestEachEventIsToldOnce(t *testing.T) {
 	w.see(t, waiting, "stale")
 	w.see(t, waiting)
 	w.see(t, look{}, "recovered") // removed
+}
+
+// TestWhatWasNotTakenIsToldAgain: an event, or a recovery, that Temporal did not take
+// is told at the next look, and an incident that is not listed yet is one all the same.
+func TestWhatWasNotTakenIsToldAgain(t *testing.T) {
+	w := newWorld(1)
+	halted := w.in(workflows.ModeHalted)
+	w.deaf = errors.New("not now")
+	w.see(t, halted)
+	w.deaf = nil
+	w.see(t, halted, "halted")
+	w.deaf = errors.New("not now")
+	w.see(t, w.following(0))
+	w.deaf, w.late = nil, true
+	w.see(t, w.following(0), "recovered")
+	w.see(t, halted, "halted") // again: the incident of before has ended
+}
+
+// TestAnEndedWatcherTellsNothing: what it saw while it was stopped may be half of it.
+func TestAnEndedWatcherTellsNothing(t *testing.T) {
+	w := newWorld(1)
+	w.looks[acme] = w.in(workflows.ModeHalted)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.round(ctx)
+	if w.fake.told != nil {
+		t.Errorf("told %v", w.fake.told)
+	}
 }
 
 // What a pair did while the clock was a day ahead does not keep it from being stale
@@ -317,6 +353,7 @@ func TestLook(t *testing.T) {
 		"feed says not": func(l *look) { l.beat.LastPoll, l.status.Behind = time.Time{}, -1 },
 		"comparing":     func(l *look) { l.status.Survey = &activities.SurveyPlace{} },
 		"waiting":       func(l *look) { l.status.Mode = workflows.ModeWaiting },
+		"no place yet":  func(l *look) { l.status.Cursor = object.Cursor{} },
 	} {
 		l := w.following(time.Minute)
 		if change(&l); l.pair(acme).CaughtUp {
@@ -327,6 +364,14 @@ func TestLook(t *testing.T) {
 	waits.status.Trouble, waits.status.UnsyncedKinds, waits.status.Unsynced = "pair/401", map[object.Kind]int{object.KindRole: 2}, 2
 	if got := waits.pair(acme); got.Trouble != "credentials" || got.Kinds["role"] != 2 || !got.Success.Equal(noon) {
 		t.Errorf("waiting: %+v", got)
+	}
+	waits.beat.LastPoll = noon.Add(time.Second) // an attempt that ended in trouble
+	if got := waits.pair(acme); !got.Success.Equal(noon) {
+		t.Errorf("waiting, and asked since: %+v", got)
+	}
+	ahead := w.following(-skew) // by the clock of the worker
+	if got := ahead.pair(acme); !got.Success.Equal(noon.Add(skew)) {
+		t.Errorf("the clock of another host: %+v", got)
 	}
 	waits.status.Trouble = activities.TroubleMaintenance
 	if got := waits.pair(acme); got.Trouble != "maintenance" {
