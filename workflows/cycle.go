@@ -35,7 +35,9 @@ func (r *run) cycle(ctx workflow.Context, page activities.PollResult) {
 	if !page.FromCursor.IsZero() {
 		r.state.Cursor = page.FromCursor
 	}
-	r.state.Page++
+	if t := r.state.Trouble; t == nil || t.Key != troubleFull { // or else it is the same page
+		r.state.Page++
+	}
 	r.state.Identities = page.Identities
 	r.state.Behind = page.Behind
 	r.state.DeleteLimit = page.DeleteLimit
@@ -51,7 +53,7 @@ func (r *run) cycle(ctx workflow.Context, page activities.PollResult) {
 		}
 	}
 	err := w.all(ctx, changes)
-	if err == nil && w.full {
+	if once := r.opts.Once && r.state.TroubleCount >= triesOnce; err == nil && w.full && !once { // or else the list says enough
 		err = errFull
 	}
 	if r.settle(err) {
@@ -88,8 +90,12 @@ func (r *run) retry(ctx workflow.Context, due []Unsynced) {
 	w := &work{run: r, page: r.state.Page, pages: pages, along: with, ids: r.state.Identities, guard: guard{
 		deletes: deletes, limit: r.state.DeleteLimit,
 	}}
+	full, count := r.state.Trouble, r.state.TroubleCount
 	switch {
 	case r.settle(w.all(ctx, plan.Coalesce(changes))):
+		if full != nil && len(r.state.Unsynced) >= r.opts.MaxUnsynced { // and it still is
+			r.state.Trouble, r.state.TroubleCount, r.sitting = full, count, true
+		}
 		r.state.LastSync = r.now()
 		r.tellApplied("unsynced objects tried again", len(due))
 	case r.sitting: // or else these would be the first thing to be tried again
@@ -108,6 +114,7 @@ func (r *run) settle(err error) bool {
 	default:
 		r.state.TroubleCount++
 		r.sitting = true
+		r.sitUntil = r.now().Add(backoff(r.state.TroubleCount, r.opts.RetryFirst, r.opts.RetryMost))
 		t := activities.TroubleOf(err)
 		if errors.Is(err, errFull) {
 			t.Key, t.Hint = troubleFull, "chef-sync-ctl unsynced "+r.in.Pair.Destination

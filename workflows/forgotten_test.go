@@ -187,30 +187,6 @@ func TestDeletesWaitAcrossAComparison(t *testing.T) {
 	}
 }
 
-// More deletes than can be remembered wait for a write: none is forgotten.
-func TestNoDeleteIsForgotten(t *testing.T) {
-	w := newWorld(t)
-	bad := true
-	w.refuse(&bad, "bad")
-	w.change(object.ActionUpdate, "/roles/bad")
-	w.survey = []object.Change{{Action: object.ActionUpdate, Ref: object.MustRef("/roles/bad")}}
-	for i := range 9 {
-		p := fmt.Sprintf("/roles/old%d", i)
-		w.replica[object.MustRef(p)] = true
-		w.change(object.ActionDelete, p)
-	}
-	w.at(2*time.Hour, func() {
-		if len(w.replica) != 9 {
-			t.Errorf("%d are left; want the deletes to wait", len(w.replica))
-		}
-		bad = false
-	})
-	in := workflows.SyncInput{Pair: pair, State: following(0), Options: workflows.Options{MaxUnsynced: 3}}
-	if got := w.runWith(in, 9*time.Hour); got.Unsynced != 0 || len(w.replica) != 1 {
-		t.Errorf("status %+v, replica %v; want the role alone", got, w.replica)
-	}
-}
-
 // A pair that runs once does not end as if all were well while objects are
 // forgotten that there was no room to remember.
 func TestOnceDoesNotEndBeforeItHasComparedAgain(t *testing.T) {

@@ -45,7 +45,8 @@ type run struct {
 	interrupt workflow.CancelFunc // ends the present wait; nil if there is none
 
 	// sitting says that applying met a trouble, which a poll cannot see pass.
-	sitting bool
+	sitting  bool
+	sitUntil time.Time
 
 	// What signals asked for and the loop has not acted on yet.
 	approved, dropped, forget, removed bool
@@ -307,10 +308,11 @@ func (r *run) trouble(t activities.Trouble) {
 // says something.
 func (r *run) sitOut(ctx workflow.Context) {
 	r.sitting = false
-	d := backoff(r.state.TroubleCount, r.opts.RetryFirst, r.opts.RetryMost)
-	if at := r.state.nextTry(r.now()); r.state.Trouble.Key == troubleFull && !at.IsZero() {
-		d = min(d, max(at.Sub(r.now()), time.Millisecond))
+	until := r.sitUntil
+	if at := r.state.nextTry(r.now()); r.state.Trouble.Key == troubleFull && !at.IsZero() && at.Before(until) {
+		until = at
 	}
+	d := max(until.Sub(r.now()), time.Millisecond)
 	r.wait(ctx, d, "wait: "+r.state.Trouble.Key)
 }
 

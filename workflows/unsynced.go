@@ -88,13 +88,15 @@ func (s *State) repark(due []Unsynced, t activities.Trouble, now time.Time, o Op
 }
 
 // doubt notes that an object may be half written: it is to be replaced. That is no
-// failure of its own, and does not count as a try.
+// failure of its own, and does not count as a try. There is always room for it, as
+// long as its batch is the only one.
 func (s *State) doubt(ref object.Ref, page int64, now time.Time, o Options) {
 	const why = "the write of its batch broke off, and half of it may be there"
 	if i, known := s.find(ref); known {
 		s.Unsynced[i].Action, s.Unsynced[i].Reason, s.Unsynced[i].Hint = object.ActionReplace, why, ""
 		return
 	}
+	o.MaxUnsynced = max(o.MaxUnsynced, len(s.Unsynced)+1)
 	s.park(Unsynced{Ref: ref, Action: object.ActionReplace, Page: page, NextTry: now, Reason: why}, now, o)
 }
 
