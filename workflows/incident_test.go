@@ -109,6 +109,8 @@ func noticed(kind, id string, minute int) activities.Event {
 
 func TestIncident(t *testing.T) {
 	halted, stale, over := noticed("halted", "h1", 0), noticed("stale", "s1", 5), noticed("recovered", "r1", 9)
+	gone := noticed("recovered", "g1", 90) // of a pair that left chef-sync.rb
+	gone.Mode, gone.Reason = "not running", "the pair is not in chef-sync.rb any more"
 	for name, c := range map[string]struct {
 		fails int
 		news  []activities.Event
@@ -119,6 +121,7 @@ func TestIncident(t *testing.T) {
 		"still open":               {0, []activities.Event{halted}, []string{"h1"}, true},
 		"told in the end":          {7, []activities.Event{halted, over}, []string{"h1", "r1"}, false},
 		"never told":               {1 << 30, []activities.Event{halted, over}, nil, false},
+		"its pair is gone":         {3, []activities.Event{halted, stale, gone}, []string{"h1", "s1", "g1"}, false},
 		"nothing to recover from":  {0, []activities.Event{over}, nil, false},
 		"whoever knew less":        {0, []activities.Event{stale, noticed("recovered", "r0", 4)}, []string{"s1"}, true},
 		"another one, later":       {0, []activities.Event{halted, noticed("halted", "h2", 3), over}, []string{"h1", "h2", "r1"}, false},
