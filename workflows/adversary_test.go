@@ -350,6 +350,20 @@ func TestAStopCountsWhateverTheClock(t *testing.T) {
 	}
 }
 
+// The same of a start.
+func TestAStartCountsWhateverTheClock(t *testing.T) {
+	w := newWorld(t)
+	w.at(time.Second, func() {
+		w.env.SignalWorkflow(workflows.SignalStop, workflows.Signal{At: time.Unix(1000, 0)})
+	})
+	w.at(time.Minute, func() {
+		w.env.SignalWorkflow(workflows.SignalStart, workflows.Signal{At: time.Unix(900, 0)})
+	})
+	if got := w.run(following(0), time.Hour); got.Mode != workflows.ModeFollowing {
+		t.Errorf("a start left the pair %s", got.Mode)
+	}
+}
+
 // Whenever an operator cancels it, the workflow ends and does nothing more.
 func TestCancelEndsTheWorkflow(t *testing.T) {
 	for _, name := range []string{"waiting for changes", "stopped", "halted", "in trouble"} {

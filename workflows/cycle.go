@@ -274,7 +274,7 @@ func (w *work) apply(ctx workflow.Context, b plan.Batch, got activities.FetchRes
 			}
 			actx := workflow.WithActivityOptions(ctx, batchOptions(verb+describe(b), got.Queue))
 			err := workflow.ExecuteActivity(actx, activities.NameApply, in).Get(ctx, &done)
-			if err != nil && !b.Delete {
+			if err != nil {
 				b = w.doubt(ctx, b)
 			}
 			if hostGone(err) && got.Queue == w.run.state.Queue {

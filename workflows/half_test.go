@@ -109,3 +109,50 @@ func TestWhatBrokeOffIsReplaced(t *testing.T) {
 		}
 	}
 }
+
+// A delete that broke off may have taken the files of a cookbook version and left its
+// looks. If the primary has the version again, it is written whole; if not, it is
+// deleted, also when nobody says so any more.
+func TestADeleteThatBrokeOffIsRemembered(t *testing.T) {
+	c := object.MustRef("/cookbooks/c/1.0.0")
+	for name, then := range map[string]func(w *world){
+		"back": func(w *world) {
+			w.holds[c] = true
+			w.feed = append(w.feed, object.Change{Action: object.ActionCreate, Ref: c})
+		},
+		"gone": func(*world) {},
+		"not said": func(w *world) {
+			w.feed = []object.Change{{Action: object.ActionUpdate, Ref: object.MustRef("/roles/r")}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.answering()
+			w.replica[c] = true
+			var last object.Action
+			w.onFetch = func(f object.Change) string {
+				if f.Ref == c {
+					last = f.Action
+				}
+				return ""
+			}
+			broken := false
+			w.applyOp = func(activities.ApplyInput) error {
+				if broken {
+					return nil
+				}
+				broken = true
+				then(w)
+				return denied()
+			}
+			w.change(object.ActionDelete, c.Path())
+			got := w.run(following(0), time.Hour)
+			switch back := name == "back"; {
+			case !broken || got.Unsynced != 0 || w.replica[c] != back:
+				t.Errorf("status %+v, on the replica: %t", got, w.replica[c])
+			case back && last != object.ActionReplace:
+				t.Errorf("fetched to %s; want it replaced", last)
+			}
+		})
+	}
+}

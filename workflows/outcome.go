@@ -93,13 +93,16 @@ func (w *work) stale(ctx workflow.Context, ref object.Ref) bool {
 		workflow.GetVersion(ctx, versionTouched, workflow.DefaultVersion, touchedAgain) == touchedAgain
 }
 
-// doubt notes what may be half written by an Apply that broke off, wherever it did,
-// and returns the batch as it is to be fetched next: the looks of a cookbook version
-// do not tell.
+// doubt notes what may be half written, or half deleted, by an Apply that broke off,
+// wherever it did, and returns the batch as it is to be fetched next: the looks of a
+// cookbook version do not tell.
 func (w *work) doubt(ctx workflow.Context, b plan.Batch) plan.Batch {
 	cookbook := func(c object.Change) bool { return c.Ref.Kind == object.KindCookbook }
-	if !slices.ContainsFunc(b.Changes, cookbook) ||
-		workflow.GetVersion(ctx, versionBroken, workflow.DefaultVersion, brokenReplaced) != brokenReplaced {
+	if !slices.ContainsFunc(b.Changes, cookbook) {
+		return b
+	}
+	v := workflow.GetVersion(ctx, versionBroken, workflow.DefaultVersion, brokenDeletes)
+	if v < brokenReplaced || b.Delete && v < brokenDeletes {
 		return b
 	}
 	b.Changes = slices.Clone(b.Changes)
@@ -107,8 +110,10 @@ func (w *work) doubt(ctx workflow.Context, b plan.Batch) plan.Batch {
 		if !cookbook(c) {
 			continue
 		}
-		b.Changes[i].Action = object.ActionReplace
-		w.run.state.doubt(c.Ref, w.pageOf(c.Ref), w.run.now(), w.run.opts)
+		if !b.Delete {
+			b.Changes[i].Action = object.ActionReplace
+		}
+		w.run.state.doubt(b.Changes[i], w.pageOf(c.Ref), w.run.now(), w.run.opts)
 	}
 	return b
 }

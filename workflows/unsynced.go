@@ -87,17 +87,23 @@ func (s *State) repark(due []Unsynced, t activities.Trouble, now time.Time, o Op
 	}
 }
 
-// doubt notes that an object may be half written: it is to be replaced. That is no
-// failure of its own, and does not count as a try. There is always room for it, as
-// long as its batch is the only one.
-func (s *State) doubt(ref object.Ref, page int64, now time.Time, o Options) {
-	const why = "the write of its batch broke off, and half of it may be there"
-	if i, known := s.find(ref); known {
-		s.Unsynced[i].Action, s.Unsynced[i].Reason, s.Unsynced[i].Hint = object.ActionReplace, why, ""
+// doubt notes that an object may be half written, and is to be replaced, or half
+// deleted. That is no failure of its own, and does not count as a try. There is
+// always room for it, as long as its batch is the only one.
+func (s *State) doubt(c object.Change, page int64, now time.Time, o Options) {
+	u := Unsynced{
+		Ref: c.Ref, Action: c.Action, Page: page, NextTry: now,
+		Reason: "the write of its batch broke off, and half of it may be there",
+	}
+	if c.Action == object.ActionDelete {
+		u.Reason = "the delete of its batch broke off, and half of it may be gone"
+	}
+	if i, known := s.find(c.Ref); known {
+		s.Unsynced[i].Action, s.Unsynced[i].Reason, s.Unsynced[i].Hint = u.Action, u.Reason, ""
 		return
 	}
 	o.MaxUnsynced = max(o.MaxUnsynced, len(s.Unsynced)+1)
-	s.park(Unsynced{Ref: ref, Action: object.ActionReplace, Page: page, NextTry: now, Reason: why}, now, o)
+	s.park(u, now, o)
 }
 
 // park puts an object on the list of unsynced objects, or notes another failure

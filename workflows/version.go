@@ -16,8 +16,8 @@ package workflows
 //	                 being made, are not asked about again. Asked for only where that
 //	                 is so.
 //	broken-writes    1: the cookbook versions of a batch whose writing broke off are on
-//	                 the list of unsynced objects, to be written whole. Asked for only
-//	                 where that is so.
+//	                 the list of unsynced objects, to be written whole. 2: so are those
+//	                 whose deleting broke off. Asked for only where that is so.
 //	touched-pointers 1: what went for a moment while something else was made anew is
 //	                 looked at again, also if its own change was of the same page.
 //	left-over        1: what a data bag or policy that was made anew holds no longer is
@@ -41,6 +41,7 @@ const (
 
 	versionBroken  = "broken-writes"
 	brokenReplaced = 1
+	brokenDeletes  = 2
 
 	versionTouched = "touched-pointers"
 	touchedAgain   = 1
