@@ -69,9 +69,25 @@ func New(ctx context.Context, o Options) (*Traces, error) {
 	if err != nil {
 		return nil, fmt.Errorf("traces to %s (%s): %s", shown(endpoint), from, t.secrets.hide(err.Error()))
 	}
-	t.start(ctx, o, sdktrace.NewBatchSpanProcessor(exporter, queue()...))
+	t.start(ctx, o, sdktrace.NewBatchSpanProcessor(&mutedExporter{exporter, t.failed}, queue()...))
 	t.log.InfoContext(ctx, "traces are sent", "from", from)
 	return t, nil
+}
+
+// A mutedExporter tells of its errors itself. What it returned would go to the error
+// handler of the whole process, which is that of the embedded Temporal server once it
+// runs, and quotes the collector, which may quote our headers.
+type mutedExporter struct {
+	sdktrace.SpanExporter
+	failed func(error)
+}
+
+// ExportSpans implements [sdktrace.SpanExporter].
+func (m *mutedExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	if err := m.SpanExporter.ExportSpans(ctx, spans); err != nil {
+		m.failed(err)
+	}
+	return nil
 }
 
 // queue is how many spans wait to be sent, where the environment does not say: those of
