@@ -238,7 +238,7 @@ func TestWhatAGroupStillUsesIsKept(t *testing.T) {
 	for i := range 30 { // more than need no word, if they were to be deleted now
 		used = append(used, fmt.Sprintf("/cookbook_artifacts/b/%d", i))
 	}
-	for _, name := range []string{"", "compared", "waits already"} {
+	for _, name := range []string{"", "compared", "waits already", "gone"} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			bad := []string{"g"}
@@ -258,7 +258,15 @@ func TestWhatAGroupStillUsesIsKept(t *testing.T) {
 					bad = append(bad, "r")
 					w.change(object.ActionUpdate, "/roles/r")
 				}
-				w.change(object.ActionDelete, append(used, "/roles/old")...)
+				gone := len(used) // of the primary, as a list says, and no word of the feed
+				if name == "gone" {
+					gone = 0
+					w.change(object.ActionUpdate, used...)
+					for _, p := range used {
+						delete(w.holds, object.MustRef(p))
+					}
+				}
+				w.change(object.ActionDelete, append(used[:gone:gone], "/roles/old")...)
 			})
 			w.at(10*time.Minute, func() { bad = bad[:1] })
 			if name == "compared" {
