@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -30,13 +31,20 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	if len(args) > 1 && args[1] == completeWord {
 		return a.complete(args[2:])
 	}
+	out := &checkedWriter{to: a.Stdout}
+	checked := *a
+	checked.Stdout = out
+	a = &checked
 	app := a.cli()
-	config := ""
+	config, command := "", ""
 	app.Before = func(c *cli.Context) error {
-		config = c.String(flagConfig)
+		config, command = c.String(flagConfig), c.Args().First()
 		return nil
 	}
 	err := app.RunContext(ctx, arrange(app, args))
+	if out.err != nil && (err == nil || errors.Is(err, errLook)) {
+		err = unwritten(command, out.err)
+	}
 	return report(a.Stderr, config, err)
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -256,6 +257,28 @@ func TestSameOrganizationIsTold(t *testing.T) {
 		}
 		if got := strings.Contains(out.String(), "acme: both servers show the same organization"); got != want || r.SameOrganization != want {
 			t.Errorf("GUID %q: told %t, %t in JSON, want %t\n%s", guid, got, r.SameOrganization, want, &out)
+		}
+	}
+}
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// TestAnswerThatIsNotWritten: a command is not done if nobody could read its answer.
+func TestAnswerThatIsNotWritten(t *testing.T) {
+	s := newShell(t, replicaSettings)
+	for _, args := range [][]string{{"show-config"}, {"show-config", "--output", "json"}, {"--help"}, {"version"}} {
+		var stderr bytes.Buffer
+		a := &App{Stdin: strings.NewReader(""), Stdout: fullDisk{}, Stderr: &stderr, Now: time.Now, Env: noEnv{}, DefaultConfig: s.file}
+		if code := a.Run(t.Context(), append([]string{program}, args...)); code != ExitNotDone || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%v on a full disk: exit code %d, %q", args, code, stderr.String())
+		}
+	}
+	for command, want := range map[string]int{"sync-status": ExitNotDone, "diff": ExitUnknown, "verify": ExitUnknown, "sync-once": ExitUnknown} {
+		if code := report(io.Discard, "", unwritten(command, io.ErrClosedPipe)); code != want {
+			t.Errorf("%s: exit code %d; want %d", command, code, want)
 		}
 	}
 }

@@ -78,6 +78,30 @@ func report(w io.Writer, config string, err error) int {
 	}
 }
 
+// checkedWriter keeps the first error of writing: an answer that nobody got is none.
+type checkedWriter struct {
+	to  io.Writer
+	err error
+}
+
+func (w *checkedWriter) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
+}
+
+// unwritten is the error of a command whose answer could not be written.
+func unwritten(command string, err error) error {
+	err = fail(ExitNotDone, "", "the answer could not be written: %w", err)
+	switch command {
+	case "diff", "verify", "sync-once":
+		return couldNotTell(err)
+	}
+	return err
+}
+
 // tryLines prints what helps, one command in each line.
 func tryLines(w io.Writer, hint string) {
 	for line := range strings.Lines(hint) {
