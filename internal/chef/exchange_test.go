@@ -210,6 +210,32 @@ func TestOverloadLooksLikeAPermission(t *testing.T) {
 	}
 }
 
+// TestTheCallersEndIsNoRefusal: it is no error of the server's, which could be retried,
+// or parked.
+func TestTheCallersEndIsNoRefusal(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := testClient(t, func(_ http.ResponseWriter, r *http.Request) {
+		cancel()
+		<-r.Context().Done()
+	})
+	_, err := c.ListRoles(ctx)
+	var e *APIError
+	if !errors.Is(err, context.Canceled) || errors.As(err, &e) {
+		t.Errorf("got %T %v", err, err)
+	}
+}
+
+// TestSigningFallsBackForThatReasonOnly: the same words with another status are not the
+// server's refusal of a version.
+func TestSigningFallsBackForThatReasonOnly(t *testing.T) {
+	for _, status := range []int{401, 403, 500} {
+		c := testClient(t, says(status, `{"error":["Unsupported authentication protocol version"]}`), noRetries)
+		if _, err := c.ListRoles(t.Context()); err == nil || c.signVersion.Load() != Sign13 {
+			t.Errorf("%d: %v, and signs with %v", status, err, c.signVersion.Load())
+		}
+	}
+}
+
 // TestEndlessRefusal: of an answer that is no success only the beginning is read.
 func TestEndlessRefusal(t *testing.T) {
 	const far = 32 << 20

@@ -241,18 +241,6 @@ func TestDownload(t *testing.T) {
 	}
 }
 
-// TestExpiredURLIsAskedOnce: it stays expired.
-func TestExpiredURLIsAskedOnce(t *testing.T) {
-	asked := 0
-	c := testClient(t, func(w http.ResponseWriter, r *http.Request) {
-		asked++
-		says(403, "<Error><Code>AccessDenied</Code></Error>")(w, r)
-	})
-	if _, err := c.DownloadFile(t.Context(), c.URL()+"/f", md5a, io.Discard); !errors.Is(err, ErrURLExpired) || asked != 1 {
-		t.Errorf("asked %d times, and then %v", asked, err)
-	}
-}
-
 type brokenWriter struct{ err error }
 
 func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }

@@ -18,3 +18,21 @@ func TestHeaderValuesAreNotInErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestWordsOfTheServer: what may hold a piece of an object is left out, and what the
+// path says anyway is not.
+func TestWordsOfTheServer(t *testing.T) {
+	sent := []byte(`{"name":"database","a":"hunter","b":"hunter2","c":{"d":["hunter22"]},"e":"abc"}`)
+	for _, tt := range []struct{ says, want string }{
+		{"role database is bad", "role database is bad"},
+		{"bad value hunter22", "bad value …"},
+		{"bad value hunter2, abc", "bad value …, abc"},
+		{`the stored object {"password":"kept before"} is bad`, "the stored object …"},
+		{"bad " + strings.Repeat("Ab1+", 12), "bad …"},
+		{"checksum " + strings.Repeat("0a", 32), "checksum " + strings.Repeat("0a", 32)},
+	} {
+		if got := clean(tt.says, sent, "/organizations/acme/roles/database"); got != tt.want {
+			t.Errorf("%q is %q, want %q", tt.says, got, tt.want)
+		}
+	}
+}

@@ -116,3 +116,29 @@ func TestVersionIsSettledConcurrently(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestAcceptableVersionIsRefused: a server that refuses the very version that it says it
+// supports is not asked again.
+func TestAcceptableVersionIsRefused(t *testing.T) {
+	asked := 0
+	c := testClient(t, func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		says(406, `{"error":"invalid-x-ops-server-api-version","min_version":0,"max_version":2}`)(w, r)
+	})
+	if _, err := c.ListRoles(t.Context()); !errors.Is(err, ErrAPIVersion) || asked != 1 {
+		t.Errorf("asked %d times, and then %v", asked, err)
+	}
+}
+
+// TestVersionsThatChangeEachTime: two servers behind one address, each of which wants
+// what the other refuses, are not asked for ever.
+func TestVersionsThatChangeEachTime(t *testing.T) {
+	asked := 0
+	c := testClient(t, func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		says(406, fmt.Sprintf(`{"min_version":0,"max_version":%d}`, asked%2))(w, r)
+	})
+	if _, err := c.ListRoles(t.Context()); !errors.Is(err, ErrAPIVersion) || asked > 5 {
+		t.Errorf("asked %d times, and then %v", asked, err)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -211,5 +213,39 @@ func TestRefusalsAreNoOverload(t *testing.T) {
 	_, _ = c.GetRole(ctx, "x")
 	if st := c.Pace().Stats(); st.Cuts != 0 || st.InFlight != 0 {
 		t.Errorf("a request that its sender gave up: %+v", st)
+	}
+}
+
+// TestUntrustedServerIsNoOverload: what was never sent to the server says nothing of it.
+func TestUntrustedServerIsNoOverload(t *testing.T) {
+	server := httptest.NewTLSServer(says(200, "{}"))
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	c := clientOf(t, server.URL, noRetries)
+	if _, err := c.ListRoles(t.Context()); !errors.Is(err, ErrTLS) {
+		t.Fatal(err)
+	}
+	if s := c.Pace().Stats(); s.Cuts != 0 || s.Parallel != s.Limits.Parallel {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestWhichReadsAreMeasured: those whose time says how the server is.
+func TestWhichReadsAreMeasured(t *testing.T) {
+	for _, tt := range []struct {
+		method, route string
+		status, size  int
+		want          string
+	}{
+		{"GET", "roles", 200, 100, "roles"},
+		{"GET", "roles", 200, smallRead, "roles"},
+		{"GET", "roles", 200, smallRead + 1, ""}, // of how much it had to send
+		{"GET", "updated_since", 200, 2, ""},     // it may have been held
+		{"GET", "roles", 404, 100, ""},
+		{"PUT", "roles", 200, 100, ""},
+	} {
+		if got := readOf(&request{method: tt.method, route: tt.route}, tt.status, tt.size); got != tt.want {
+			t.Errorf("%+v: measured as %q", tt, got)
+		}
 	}
 }
