@@ -127,6 +127,7 @@ func table() []check {
 		{"directory", onReplica, nil, directory},
 		{"staging", onReplica, nil, stagingStore},
 		{"logs", onAnyRole, nil, logs},
+		{"traces", onTraces, nil, collector},
 		{"owner", onAnyRole, nil, owner},
 		{"database", onPrimary, nil, database},
 		{"changelog", onPrimary, loggedIn, changeLog},
