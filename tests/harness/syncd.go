@@ -52,6 +52,9 @@ type Syncd struct {
 	// Binary, if set before Start, is run instead of the one built from this module.
 	Binary string
 
+	// Env, if set before Start, is added to the environment of the process: NAME=VALUE.
+	Env []string
+
 	temporal string // host:port of a Temporal that is not its own; "" = its own
 	process  *process
 	disk     *process // what keeps OwnDisk
@@ -135,7 +138,7 @@ func (d *Syncd) Start(t testing.TB) {
 	}
 	cmd := exec.Command(d.Binary, args...)
 	cmd.Dir = d.Dir
-	cmd.Env = withoutPrefix(os.Environ(), "TEMPORAL_")
+	cmd.Env = append(withoutPrefix(withoutPrefix(os.Environ(), "TEMPORAL_"), "OTEL_"), d.Env...)
 	if d.OwnDisk != "" {
 		if d.disk == nil {
 			d.disk = startDisk(t, d.OwnDisk, d.OwnDiskBytes)
