@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/chef-sync/chef-sync/internal/feed"
 	"github.com/chef-sync/chef-sync/internal/object"
@@ -92,6 +93,27 @@ func TestSurveyTellsTheFeedWhatItSaw(t *testing.T) {
 	}
 	if len(w.saw) != 2 || got.Cursor.Position != "head+seen" {
 		t.Errorf("the feed was told of %v, and the pair follows from %v", w.saw, got.Cursor)
+	}
+}
+
+// An object that was gone again before the feed could know of it, and that the replica
+// holds from before, is one that only the replica has. The feed will not say so.
+func TestSurveyKnowsWhatIsGoneAgainForAnExtra(t *testing.T) {
+	for _, deletes := range []bool{false, true} {
+		b := newBench(t)
+		b.conn.DeleteExtras = deletes
+		b.write.Role("blinked", "1")
+		b.write.Role("new", "1")
+		harness.Write(t, b.replica.Client).Role("blinked", "0")
+		b.conn.Feed = &witness{Feed: b.conn.Feed, gone: []object.Ref{object.MustRef("/roles/blinked"), object.MustRef("/roles/new")}}
+		got := b.page(PollInput{})
+		want := []object.Change{change(object.ActionDelete, "/roles/blinked")}
+		if !deletes {
+			want = nil
+		}
+		if diff := cmp.Diff(want, got.Changes, cmpopts.EquateEmpty()); diff != "" || !deletes && got.Extras != 1 || deletes && got.Deletes[object.KindRole] != 1 {
+			t.Errorf("deletes extras %t: %d extras, %v to be deleted, changes (-want +got):\n%s", deletes, got.Extras, got.Deletes, diff)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -90,7 +89,9 @@ func (p *poll) beginSurvey(ctx context.Context, c *Connection) (*SurveyPlace, er
 		if head, gone, err = w.Saw(ctx, head, refsOf(changes)); err != nil {
 			return nil, err
 		}
-		changes = without(changes, gone)
+		var held []object.Ref
+		changes, held = without(changes, gone)
+		s.Extras = append(s.Extras, held...)
 	}
 	place := &SurveyPlace{ID: rand.Text(), Head: head, Totals: s.Totals}
 	if c.DeleteExtras {
@@ -118,16 +119,25 @@ func refsOf(changes []object.Change) []object.Ref {
 	return out
 }
 
-// without leaves out the changes of objects that are gone.
-func without(changes []object.Change, gone []object.Ref) []object.Change {
+// without leaves out the changes of objects that are gone, and returns those of them
+// which the replica holds.
+func without(changes []object.Change, gone []object.Ref) (rest []object.Change, held []object.Ref) {
 	if len(gone) == 0 {
-		return changes
+		return changes, nil
 	}
 	out := make(map[object.Ref]bool, len(gone))
 	for _, ref := range gone {
 		out[ref] = true
 	}
-	return slices.DeleteFunc(changes, func(c object.Change) bool { return out[c.Ref] })
+	for _, c := range changes {
+		switch {
+		case !out[c.Ref]:
+			rest = append(rest, c)
+		case c.Action != object.ActionCreate:
+			held = append(held, c.Ref)
+		}
+	}
+	return rest, held
 }
 
 func surveyOwner(p object.Pair) string { return "survey/" + p.Replica + "/" + p.Destination }
