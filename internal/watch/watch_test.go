@@ -29,13 +29,14 @@ type fake struct {
 	told      []string // kinds of events, in order
 	incidents map[string]string
 	down      error
+	blind     error // of lists
 	deaf      error // to news and recoveries
 	late      bool  // incidents are not listed yet
 }
 
 func (f *fake) open(_ context.Context, workflowType string) (map[string]string, error) {
-	if f.down != nil {
-		return nil, f.down
+	if err := errors.Join(f.down, f.blind); err != nil {
+		return nil, err
 	}
 	if workflowType == workflows.IncidentName && f.late {
 		return nil, nil
@@ -155,34 +156,6 @@ func TestEachEventIsToldOnce(t *testing.T) {
 	w.see(t, waiting, "stale")
 	w.see(t, waiting)
 	w.see(t, look{}, "recovered") // removed
-}
-
-// TestWhatWasNotTakenIsToldAgain: an event, or a recovery, that Temporal did not take
-// is told at the next look, and an incident that is not listed yet is one all the same.
-func TestWhatWasNotTakenIsToldAgain(t *testing.T) {
-	w := newWorld(1)
-	halted := w.in(workflows.ModeHalted)
-	w.deaf = errors.New("not now")
-	w.see(t, halted)
-	w.deaf = nil
-	w.see(t, halted, "halted")
-	w.deaf = errors.New("not now")
-	w.see(t, w.following(0))
-	w.deaf, w.late = nil, true
-	w.see(t, w.following(0), "recovered")
-	w.see(t, halted, "halted") // again: the incident of before has ended
-}
-
-// TestAnEndedWatcherTellsNothing: what it saw while it was stopped may be half of it.
-func TestAnEndedWatcherTellsNothing(t *testing.T) {
-	w := newWorld(1)
-	w.looks[acme] = w.in(workflows.ModeHalted)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	w.round(ctx)
-	if w.fake.told != nil {
-		t.Errorf("told %v", w.fake.told)
-	}
 }
 
 // What a pair did while the clock was a day ahead does not keep it from being stale
