@@ -133,10 +133,13 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-// endless is a body without an end, which counts what is read of it.
+// endless is a body that is much too large, which counts what is read of it.
 type endless struct{ read int }
 
 func (e *endless) Read(p []byte) (int, error) {
+	if e.read > 4*maxBody {
+		return 0, io.EOF
+	}
 	e.read += len(p)
 	return len(p), nil
 }
