@@ -2,13 +2,16 @@ package chef
 
 import (
 	"context"
+	"crypto/md5" //nolint:gosec // as in file.go
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -59,5 +62,25 @@ func TestExpiredURLIsAskedOnce(t *testing.T) {
 	})
 	if _, err := c.DownloadFile(t.Context(), c.URL()+"/f", md5a, io.Discard); !errors.Is(err, ErrURLExpired) || asked != 1 {
 		t.Errorf("asked %d times, and then %v", asked, err)
+	}
+}
+
+// TestFileThatCannotBeRead: the error is the file's own, unless the transport had closed
+// it, which breaks a read off.
+func TestFileThatCannotBeRead(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		from := io.MultiReader(strings.NewReader("a"), iotest.ErrReader(fs.ErrClosed))
+		r := &hashingReader{from: from, file: io.NopCloser(from), hash: md5.New(), moved: func() {}} //nolint:gosec // as in file.go
+		if closed {
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := io.Copy(io.Discard, r); !errors.Is(err, fs.ErrClosed) {
+			t.Fatal(err)
+		}
+		if err := r.verdict(3, nil); errors.Is(err, fs.ErrClosed) == closed {
+			t.Errorf("closed %t: %v", closed, err)
+		}
 	}
 }
