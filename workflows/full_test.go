@@ -106,3 +106,27 @@ func TestAFullListHasRoomForWhatBrokeOff(t *testing.T) {
 		t.Errorf("broken %t, fetched to %s at last, status %+v; want it replaced", broken, last, got)
 	}
 }
+
+// Extras that cannot be deleted do not keep a full comparison from being completed:
+// the next one finds again what there was no room to remember.
+func TestExtrasThatStayDoNotHoldUpTheFeed(t *testing.T) {
+	w, o := deletesRefused(t)
+	w.survey, w.feed = w.feed, nil
+	w.onPoll = func(in activities.PollInput) (*activities.PollResult, error) {
+		if in.Survey == nil && !in.Cursor.IsZero() {
+			return nil, nil
+		}
+		out := w.surveyPage(in)
+		out.Deletes = map[object.Kind]int{object.KindRole: len(w.survey)}
+		return &out, nil
+	}
+	w.at(time.Hour, func() {
+		if s := w.status(); s.Cursor.IsZero() || s.Unsynced != 3 || s.Counters.Surveys == 0 {
+			t.Errorf("status %+v; want it to follow", s)
+		}
+	})
+	got := w.runWith(workflows.SyncInput{Pair: pair, Options: o}, 13*time.Hour)
+	if got.Unsynced != 0 || len(w.replica) != 0 || got.Mode != workflows.ModeFollowing {
+		t.Errorf("status %+v, %d left; want all deleted", got, len(w.replica))
+	}
+}

@@ -64,12 +64,14 @@ func (w *work) record(ctx workflow.Context, b plan.Batch, got activities.FetchRe
 
 // park puts an object on the list of unsynced objects. It returns false if the list
 // has no room for what would be found nowhere else: then the page is taken again.
+// What a full comparison wants to delete, the next one will find.
 func (w *work) park(ctx workflow.Context, u Unsynced) bool {
 	r := w.run
 	if r.state.park(u, r.now(), r.opts) {
 		return true
 	}
-	if workflow.GetVersion(ctx, versionFull, workflow.DefaultVersion, fullWaits) != fullWaits {
+	if extra := w.guard.survey != "" && w.guard.deletes[u.Ref.Kind] > 0; extra ||
+		workflow.GetVersion(ctx, versionFull, workflow.DefaultVersion, fullWaits) != fullWaits {
 		r.state.compareSoon(r.now(), r.opts)
 		return true
 	}
