@@ -30,7 +30,7 @@ func (a *activityInbound) ExecuteActivity(ctx context.Context, in *interceptor.E
 	d.ended, d.result, d.err = time.Now(), out, err
 	d.requests, d.left = r.end()
 	if d.worthTelling() {
-		a.traces.tell(d)
+		a.traces.tell(context.WithoutCancel(ctx), d)
 	}
 	return out, err
 }
@@ -71,8 +71,8 @@ func cancelled(err error) bool {
 }
 
 // tell makes the spans of an attempt.
-func (t *Traces) tell(d deed) {
-	ctx, span := t.open(d)
+func (t *Traces) tell(ctx context.Context, d deed) {
+	ctx, span := t.open(ctx, d)
 	defer span.End(trace.WithTimestamp(d.ended))
 	span.SetAttributes(d.attributes()...)
 	if why := d.failure(); why != "" {
@@ -89,8 +89,8 @@ func (t *Traces) tell(d deed) {
 
 // open begins the span of an attempt where it belongs: as the root of its trace, below
 // it, or, where nobody knows, as the root of another trace.
-func (t *Traces) open(d deed) (context.Context, trace.Span) {
-	ctx, name, began := context.Background(), d.info.ActivityType.Name, trace.WithTimestamp(d.began)
+func (t *Traces) open(ctx context.Context, d deed) (context.Context, trace.Span) {
+	name, began := d.info.ActivityType.Name, trace.WithTimestamp(d.began)
 	// What is tried again cannot have the ID of the root once more, but for a Poll: of
 	// its attempts only the one that is answered leaves a span.
 	again := d.info.Attempt > 1 && !d.polled()

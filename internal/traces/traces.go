@@ -60,7 +60,7 @@ func New(ctx context.Context, o Options) (*Traces, error) {
 	}
 	t := &Traces{log: o.Log.With("endpoint", shown(endpoint)), secrets: secretsOf(os.Getenv)}
 	if n := t.secrets.malformed; n != "" {
-		t.log.WarnContext(ctx, "a part of "+n+" is not NAME=VALUE, and is left out")
+		t.log.WarnContext(ctx, "a header field for the collector is not NAME=VALUE, and is left out", "variable", n)
 	}
 	// What OpenTelemetry logs by itself quotes the headers that it cannot read.
 	otel.SetLogger(logr.Discard())
@@ -135,7 +135,7 @@ func (t *Traces) Stop() {
 	if t == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout) // whoever stops has no context any more
 	defer cancel()
 	if err := t.provider.Shutdown(ctx); err != nil {
 		t.failed(err)

@@ -228,7 +228,7 @@ func TestSampling(t *testing.T) {
 func TestNoPlace(t *testing.T) {
 	w := newWorld(t)
 	for range 2 {
-		_, span := w.traces.open(deed{})
+		_, span := w.traces.open(t.Context(), deed{})
 		span.End()
 	}
 	if got := w.spans.Ended(); got[0].SpanContext().TraceID() == got[1].SpanContext().TraceID() || got[0].Parent().IsValid() {
