@@ -89,7 +89,13 @@ func Install(ctx context.Context, conn *pgx.Conn, o InstallOptions) (Report, err
 		return r, err
 	}
 	c := &capturer{log: o.Logger, control: control, now: time.Now}
-	if err := c.inLock(ctx, conn, func(tx pgx.Tx) error { return execute(ctx, tx, before) }); err != nil {
+	err = c.inLock(ctx, conn, func(tx pgx.Tx) error {
+		if err := execute(ctx, tx, before); err != nil {
+			return err
+		}
+		return begin(ctx, tx, o)
+	})
+	if err != nil {
 		return r, fmt.Errorf("install the schema: %w", err)
 	}
 	for _, st := range tables {
@@ -184,6 +190,14 @@ func (s survey) statements(o InstallOptions) (before, tables, after []Statement)
 		before = append(before, grants(o, s.unread)...)
 	}
 	return before, tables, after
+}
+
+// begin has a new log captured by snapshots until [survey.use]: a feed server that
+// runs already finds it at once, and must not rely on triggers that are half there.
+func begin(ctx context.Context, tx pgx.Tx, o InstallOptions) error {
+	_, err := tx.Exec(ctx, `INSERT INTO chef_sync.meta (version, capture, nodes) VALUES ($1, $2, $3) ON CONFLICT (one) DO NOTHING`,
+		schemaVersion, Snapshot, o.Nodes)
+	return err
 }
 
 // use makes the capture the one in use. Whatever was captured until here, the

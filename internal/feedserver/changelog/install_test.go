@@ -190,6 +190,48 @@ func TestInstallWhileBusy(t *testing.T) {
 	}
 }
 
+// TestInstallWhileWritten installs triggers anew while a feed server, which ran
+// before, writes the log: it must not take triggers that are half there for broken
+// ones.
+func TestInstallWhileWritten(t *testing.T) {
+	k := start(t, InstallOptions{})
+	if err := Uninstall(t.Context(), k.conn()); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := k.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(context.WithoutCancel(t.Context())) //nolint:errcheck // it is committed, unless the test failed
+	all := watched(false)
+	if _, err := tx.Exec(t.Context(), "LOCK TABLE public."+all[len(all)-1]+" IN ROW EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := Install(context.WithoutCancel(t.Context()), k.conn(), InstallOptions{Capture: Triggers})
+		done <- err
+	}()
+	installed := func() int64 { return k.count(`SELECT count(*) FROM pg_trigger WHERE tgname = 'chef_sync_row'`) }
+	for end := time.Now().Add(10 * time.Second); installed() < int64(len(all))-1; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d triggers after 10 seconds; want %d", installed(), len(all)-1)
+		}
+	}
+	if p := k.pass(); p.fallback != "" || p.capture != Snapshot {
+		t.Errorf("a pass in between: capture %s, fallback %q; want snapshot and none", p.capture, p.fallback)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatalf("install: %v", err)
+	}
+	if s := k.status(); s.Capture != Triggers || len(s.Problems) > 0 {
+		t.Errorf("status %+v; want triggers and no problems", s)
+	}
+}
+
 // TestRights runs each part as the least role that it needs.
 func TestRights(t *testing.T) {
 	k := start(t, InstallOptions{})
