@@ -117,7 +117,7 @@ func (r *run) settle(err error) bool {
 		r.sitUntil = r.now().Add(backoff(r.state.TroubleCount, r.opts.RetryFirst, r.opts.RetryMost))
 		t := activities.TroubleOf(err)
 		if errors.Is(err, errFull) {
-			t.Key, t.Hint = troubleFull, "chef-sync-ctl unsynced "+r.in.Pair.Destination
+			t.Key, t.Hint = troubleFull, "chef-sync-ctl unsynced-objects "+r.in.Pair.Destination
 			t.Message = fmt.Sprintf("more than %d objects are unsynced and would be forgotten: the feed waits until there are fewer", r.opts.MaxUnsynced)
 		}
 		r.trouble(t)

@@ -53,8 +53,9 @@ func deletesRefused(t *testing.T) (*world, workflows.Options) {
 func TestAFullListBacksOff(t *testing.T) {
 	w, o := deletesRefused(t)
 	w.at(10*time.Hour, func() {
-		if s := w.status(); s.Mode != workflows.ModeWaiting || s.Unsynced != 3 || s.Cursor != cursor(0) {
-			t.Errorf("status %+v; want it to wait before the page", s)
+		s := w.status()
+		if s.Mode != workflows.ModeWaiting || s.Unsynced != 3 || s.Cursor != cursor(0) || s.Hint != "chef-sync-ctl unsynced-objects acme" {
+			t.Errorf("status %+v; want it to wait before the page, and to say what helps", s)
 		}
 		for ref, n := range w.tries {
 			if n > 40 {
