@@ -224,8 +224,11 @@ func TestSurveyPages(t *testing.T) {
 	if err := b.conn.Engine.Staging.KeepSnapshots(t.Context(), surveyOwner(pair)); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.page(in); !strings.Contains(got.Reset, "no longer in the staging store") {
-		t.Errorf("list lost: %+v", got)
+	for feedName, lost := range map[string]bool{in.Survey.Head.Feed: false, feed.NameListing: true} { // whose lists are in the same store
+		in.Survey.Head.Feed = feedName
+		if got := b.page(in); !strings.Contains(got.Reset, "no longer in the staging store") || got.CursorLost != lost {
+			t.Errorf("list lost: %+v; want the cursor lost: %t", got, lost)
+		}
 	}
 	if err := b.conn.Engine.Staging.PutSnapshot(t.Context(), surveyOwner(pair), in.Survey.ID, []byte(`[{"ac`)); err != nil {
 		t.Fatal(err)

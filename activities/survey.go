@@ -35,7 +35,10 @@ func (p *poll) surveyPage(ctx context.Context, c *Connection) (*PollResult, erro
 	to := min(place.Offset+p.set.PageLimit, place.Total)
 	changes, err := c.Engine.Staging.ListPage(ctx, surveyOwner(p.in.Pair), place.ID, place.Offset, to)
 	if errors.Is(err, staging.ErrNotFound) {
-		return &PollResult{Reset: "the list of the comparison is no longer in the staging store", Identities: ids}, nil
+		return &PollResult{
+			Reset: "the list of the comparison is no longer in the staging store", Identities: ids,
+			CursorLost: place.Head.Feed == feed.NameListing, // whose list stood beside it
+		}, nil
 	}
 	if err != nil {
 		return nil, err

@@ -148,6 +148,34 @@ func TestAComparisonThatIsBegunAnewForgetsNoDelete(t *testing.T) {
 	}
 }
 
+// The same if its list is lost; unless the place that it began from is lost with it.
+func TestAComparisonWhoseListIsLostForgetsNoDelete(t *testing.T) {
+	ids := object.Identities{Primary: object.Identity{URL: "https://a"}, Replica: object.Identity{URL: "https://b"}}
+	for _, lost := range []bool{false, true} {
+		w := newWorld(t)
+		w.pageLimit = 1
+		a, b := object.Change{Action: object.ActionCreate, Ref: object.MustRef("/roles/a")}, object.Change{Action: object.ActionCreate, Ref: object.MustRef("/roles/b")}
+		w.survey = []object.Change{a, b}
+		w.onPoll = func(in activities.PollInput) (*activities.PollResult, error) {
+			if in.Survey == nil && !in.Cursor.IsZero() {
+				return nil, nil
+			}
+			if in.Survey == nil || in.Survey.Offset == 0 || len(w.feed) > 0 {
+				out := w.surveyPage(in)
+				out.Identities = ids
+				return &out, nil
+			}
+			w.holds[b.Ref] = true
+			w.feed = []object.Change{{ID: 1, Action: object.ActionDelete, Ref: a.Ref}}
+			w.survey = []object.Change{b}
+			return &activities.PollResult{Reset: "the list is gone", CursorLost: lost, Identities: ids}, nil
+		}
+		if got := w.run(workflows.State{}, time.Hour); w.replica[a.Ref] != lost || !w.replica[b.Ref] || got.Cursor != cursor(1) {
+			t.Errorf("cursor lost %t: replica %v, status %+v", lost, w.replica, got)
+		}
+	}
+}
+
 // A delete still waits for the writes of its page when everything was compared
 // meanwhile and they failed once more; also for those that there was no room to
 // remember.

@@ -207,7 +207,7 @@ const calm = 5 * time.Minute
 func (r *run) reset(ctx workflow.Context, why string, ids object.Identities, lost bool) {
 	r.log.Info("full comparison", "why", why)
 	if lost {
-		r.state.Cursor, r.state.Resume = object.Cursor{}, object.Cursor{}
+		r.state.Cursor, r.state.Resume, r.state.Survey = object.Cursor{}, object.Cursor{}, nil
 	}
 	if ids != (object.Identities{}) && ids.SameServers(r.state.Identities) {
 		r.compareAgain(ctx, why)

@@ -3,6 +3,7 @@ package replicate_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -271,6 +272,10 @@ func TestTrapRecreateWhatNeverChanges(t *testing.T) {
 	_, done := r.sync()
 	r.wantFailed(done.Failed, "another under this name", "/cookbook_artifacts/app/aaaa", "/policies/web/revisions/1111")
 	r.Recreate = true
+	got, err := r.Fetch(t.Context(), update("/policies/web/revisions/1111"), quiet)
+	if want := []object.Ref{object.MustRef("/policy_groups/prod/policies/web")}; err != nil || !slices.Equal(got.Touched, want) {
+		t.Errorf("touched: %v, %v; want %v, and nothing that the primary does not have", got.Touched, err, want)
+	}
 	for range 3 { // each kind when its turn has come
 		if _, done = r.sync(); len(done.Failed) == 0 {
 			break
