@@ -170,7 +170,7 @@ func (r *reconfiguration) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if r.conn, err = pgx.ConnectConfig(ctx, as.ConnConfig); err != nil {
-		return fail(ExitNotDone, "psql -h "+as.ConnConfig.Host+" -U "+as.ConnConfig.User+" "+as.ConnConfig.Database,
+		return fail(ExitNotDone, fmt.Sprintf("psql -h %s -p %d -U %s %s", as.ConnConfig.Host, as.ConnConfig.Port, as.ConnConfig.User, as.ConnConfig.Database),
 			"reconfigure: log in to the database %s: %s", primary.Where(as), primary.WithoutDSN(err))
 	}
 	return r.version(ctx)
