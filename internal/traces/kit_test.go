@@ -2,7 +2,6 @@ package traces
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -31,7 +30,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	silent := slog.New(slog.NewTextHandler(io.Discard, nil))
+	silent := slog.New(slog.DiscardHandler)
 	w := &world{t: t, spans: tracetest.NewSpanRecorder(), traces: &Traces{log: silent}, do: map[string]func(context.Context, int32) error{}}
 	w.traces.start(t.Context(), Options{Replica: "sync"}, w.spans)
 	var suite testsuite.WorkflowTestSuite

@@ -135,7 +135,7 @@ func (t *Traces) Stop() {
 	if t == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout) // whoever stops has no context any more
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout) //nolint:forbidigo // that of whoever stops has ended
 	defer cancel()
 	if err := t.provider.Shutdown(ctx); err != nil {
 		t.failed(err)
