@@ -1,6 +1,7 @@
 package replicate_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -161,8 +162,10 @@ func TestTrapGoneCountsItsContents(t *testing.T) {
 	for _, id := range []string{"a", "b", "c"} {
 		there.Item("old", id, "1")
 	}
-	got, err := r.Fetch(t.Context(), update("/data/old", "/roles/none"), quiet)
-	if err != nil || len(got.Gone) != 2 || got.Along[object.MustRef("/data/old")] != 3 || len(got.Along) != 1 {
-		t.Errorf("%+v, %v; want two gone, and three items with them", got, err)
+	there.Item("older", "a", "1")
+	got, err := r.Fetch(t.Context(), update("/data/old", "/data/older", "/roles/none"), quiet)
+	want := map[object.Ref]int{object.MustRef("/data/old"): 3, object.MustRef("/data/older"): 1}
+	if err != nil || len(got.Gone) != 3 || !maps.Equal(got.Along, want) {
+		t.Errorf("%+v, %v; want three gone, and %v with them", got, err, want)
 	}
 }
