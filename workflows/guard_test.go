@@ -175,10 +175,12 @@ func TestApprovalOfGoneObjectsInAComparison(t *testing.T) {
 	w.at(time.Hour, func() {
 		if s := w.status(); s.Mode != workflows.ModeHalted || !strings.Contains(s.Reason, "role: 30") || !strings.Contains(s.Reason, "environment: 40") {
 			t.Errorf("status %s %s; want halted for all that would be deleted", s.Mode, s.Reason)
+		} else if want := "(everything is compared: the primary is another server)"; !strings.Contains(s.Reason, want) {
+			t.Errorf("halted: %s; want %s in it", s.Reason, want)
 		}
 		w.env.SignalWorkflow(workflows.SignalApproveDeletes, nil)
 	})
-	if got := w.run(workflows.State{}, 2*time.Hour); got.Mode != workflows.ModeFollowing || len(w.replica) != 1 {
+	if got := w.run(workflows.State{ResetReason: "the primary is another server"}, 2*time.Hour); got.Mode != workflows.ModeFollowing || len(w.replica) != 1 {
 		t.Errorf("status %+v, %d on the replica; want one word for all pages of the comparison", got, len(w.replica))
 	}
 }

@@ -216,6 +216,9 @@ func (s *State) status(p object.Pair) Status {
 		out.Hint = "chef-sync-ctl sync-start " + p.Destination
 	case ModeHalted:
 		out.Reason = s.Halt.String()
+		if s.ResetReason != "" { // who decides has to know that it is about another server, say
+			out.Reason += " (everything is compared: " + s.ResetReason + ")"
+		}
 		out.Hint = "chef-sync-ctl approve-deletes " + p.Destination + ", or drop-deletes"
 	case ModeWaiting:
 		out.Reason, out.Hint, out.Trouble = s.Trouble.Message, s.Trouble.Hint, s.Trouble.Key
