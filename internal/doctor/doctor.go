@@ -83,7 +83,8 @@ type Options struct {
 
 	Limit time.Duration // of one check; 0 = DefaultLimit
 
-	// Only are the names of the checks to make; none = all. See [Names].
+	// Only are the names of the checks to make; none = all. See [Names]. A Config that
+	// cannot be used is told of in any case.
 	Only []string
 }
 
@@ -157,7 +158,7 @@ func Run(ctx context.Context, o Options) []Result {
 	}
 	var jobs []*job
 	for _, c := range table() {
-		if len(o.Only) > 0 && !slices.Contains(o.Only, c.name) {
+		if !o.wants(c.name) {
 			continue
 		}
 		for _, s := range c.of(x) {
@@ -180,6 +181,12 @@ func Run(ctx context.Context, o Options) []Result {
 		}
 	}
 	return out
+}
+
+// wants reports whether a check is to be made. Without a configuration hardly any
+// can be, and that must not look like success.
+func (o Options) wants(check string) bool {
+	return len(o.Only) == 0 || slices.Contains(o.Only, check) || check == "configuration" && o.Config == nil
 }
 
 // sideBySide is how many checks run at once: with hundreds of pairs, not all.
