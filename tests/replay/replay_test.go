@@ -40,12 +40,12 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	}
 }
 
-// TestFreshHistoryReplays lives through everything that a workflow does
-// (bootstrap, changes of every kind, an unsynced object, stop, start, sync_now, a
-// halt, approval, a halt that is told to go on without, a full comparison, a
-// verification with repair, removal, and a pair that runs once) and replays what was recorded: what
-// the workflow does must not depend on anything but its history. With -record it
-// keeps the history.
+// TestFreshHistoryReplays lives through everything that a workflow does (bootstrap,
+// changes of every kind, an unsynced object, a comparison while a delete waits, a
+// write that breaks off, stop, start, sync_now, a halt, approval, a halt that is told
+// to go on without, a full comparison, a verification with repair, removal, and a pair
+// that runs once) and replays what was recorded: what the workflow does must not
+// depend on anything but its history. With -record it keeps the history.
 func TestFreshHistoryReplays(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts ec-syncd with its Temporal server")
@@ -67,18 +67,25 @@ func TestFreshHistoryReplays(t *testing.T) {
 	synced()
 
 	refused := replica.Faults().Add(chefserver.Fault{Method: "PUT", Path: harness.Path("/roles/role1$"), Effect: chefserver.Status(413, `{"error":["too large"]}`)})
+	d.MustCtl(t, "sync-stop", harness.Organization) // so that one page has it all
 	write.Role("role1", "2")
 	write.Role("role2", "2")
 	if err := primary.Client.DeleteRole(t.Context(), "role3"); err != nil { // waits for role1
 		t.Fatal(err)
 	}
-	harness.Until(t, "role1 is unsynced", func() bool { return d.Status(t)["unsynced"] != float64(0) }, func() string { return d.Log(t) })
+	d.MustCtl(t, "sync-start", harness.Organization)
+	harness.Until(t, "role1 and role3 are unsynced", func() bool { return d.Status(t)["unsynced"] == float64(2) }, func() string { return d.Log(t) })
+	d.MustCtl(t, "forget-cursor", harness.Organization) // while a delete waits
+	compared(t, d, 2)
 	refused.Remove()
 	d.MustCtl(t, "sync-now", harness.Organization)
 	synced()
 
-	d.MustCtl(t, "sync-stop", harness.Organization, "--reason", "recording")
+	broken := replica.Faults().Add(chefserver.Fault{Method: "PUT", Path: harness.Path("/cookbooks/"), Effect: chefserver.LicenceInvalid()})
 	write.Cookbook("app", "2.0.0", false, map[string]string{"recipes/default.rb": "new"})
+	harness.Until(t, "the pair waits", func() bool { return d.Status(t)["state"] == "waiting" }, func() string { return d.Log(t) })
+	d.MustCtl(t, "sync-stop", harness.Organization, "--reason", "recording")
+	broken.Remove()
 	d.MustCtl(t, "sync-start", harness.Organization)
 	synced()
 
@@ -94,10 +101,7 @@ func TestFreshHistoryReplays(t *testing.T) {
 	synced()
 	dropDeletes(t, d, primary, replica)
 	d.MustCtl(t, "forget-cursor", harness.Organization)
-	harness.Until(t, "compared again", func() bool {
-		c, _ := d.Status(t)["counters"].(map[string]any)
-		return c != nil && c["surveys"] == float64(2)
-	}, func() string { return d.Log(t) })
+	compared(t, d, 3)
 	c, pair := d.Temporal(t), object.Pair{Replica: "sync", Source: harness.Organization, Destination: harness.Organization}
 	if err := replica.Client.DeleteRole(t.Context(), "role4"); err != nil { // to be repaired
 		t.Fatal(err)
@@ -111,6 +115,15 @@ func TestFreshHistoryReplays(t *testing.T) {
 	if diff := harness.Diff(t, primary, replica); len(diff) > 0 {
 		t.Errorf("after all of that: %v", diff)
 	}
+}
+
+// compared waits until the pair has compared everything so many times.
+func compared(t *testing.T, d *harness.Syncd, times float64) {
+	t.Helper()
+	harness.Until(t, "compared again", func() bool {
+		c, _ := d.Status(t)["counters"].(map[string]any)
+		return c != nil && c["surveys"] == times
+	}, func() string { return d.Log(t) })
 }
 
 // dropDeletes has the pair ask about the deletes of a bag, and go on without.
