@@ -47,6 +47,7 @@ func (p printer) comparison(c replicate.Comparison) {
 	t.SetStyle(table.StyleLight)
 	t.Style().Format.Header = text.FormatDefault
 	t.AppendHeader(table.Row{"kind", "primary", "replica", "equal"})
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight}}) // its last cell is empty, and no number
 	for _, k := range c.Counts {
 		t.AppendRow(table.Row{k.Kind, k.Primary, k.Replica, k.Equal})
 	}
