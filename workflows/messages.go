@@ -111,6 +111,7 @@ const (
 type Status struct {
 	Pair       object.Pair       `json:"pair"`
 	Mode       Mode              `json:"mode"`
+	Once       bool              `json:"once,omitempty"` // it ends when both are equal
 	Feed       string            `json:"feed,omitempty"`
 	Cursor     object.Cursor     `json:"cursor"`
 	Identities object.Identities `json:"identities"`

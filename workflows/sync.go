@@ -77,7 +77,11 @@ func newRun(ctx workflow.Context, in SyncInput) (*run, error) {
 	}
 	r.told = told{counters: r.state.Counters, trouble: r.state.Trouble}
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryStatus,
-		func() (Status, error) { return r.state.status(in.Pair), nil },
+		func() (Status, error) {
+			st := r.state.status(in.Pair)
+			st.Once = r.opts.Once
+			return st, nil
+		},
 		workflow.QueryHandlerOptions{Description: "Mode, cursor, last synchronization, counters."})
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 const (
 	stateNotStarted = "not started" // Temporal never heard of it
 	stateRemoved    = "removed"     // by an operator
+	stateSyncedOnce = "synced once" // and ended, as it was meant to
 	stateStopping   = "stopping"    // stopped, and the batch under way is finished
 	stateNoAnswer   = "no answer"   // runs, and no worker says how it is
 )
@@ -30,7 +31,7 @@ type Row struct {
 	Configured   bool   `json:"configured"` // also where no configuration was read
 
 	// State is a mode of the workflow, or one of: not started, stopping, removed,
-	// no answer, or how the workflow ended.
+	// synced once, no answer, or how the workflow ended.
 	State string     `json:"state"`
 	Since *time.Time `json:"since"`
 
@@ -103,6 +104,7 @@ type facts struct {
 //	execution  status    state
 //	none       -         not started
 //	ended      -         removed, terminated, failed, …
+//	ended      answered  synced once, if it was to end then
 //	runs       none      no answer; what Temporal itself knows of Poll
 //	runs       answered  the mode; stopped with activities pending is stopping
 func (f facts) row() Row {
@@ -114,6 +116,12 @@ func (f facts) row() Row {
 	case f.execution == nil:
 		r.State, r.Attention = stateNotStarted, f.configured
 		r.Hint = program + " sync-start " + f.pair.Destination
+		return r
+	case !f.execution.Running() && f.status != nil && f.status.Once && f.following():
+		f.answered(&r)
+		r.State, r.Attention, r.Since = stateSyncedOnce, f.status.Unsynced > 0, moment(f.execution.Closed)
+		r.Behind, r.Hint = nil, program+" sync-once "+f.pair.Destination
+		r.lag(f.now)
 		return r
 	case !f.execution.Running():
 		r.State, r.Attention = endedState(f.execution.Status), f.configured
@@ -128,11 +136,16 @@ func (f facts) row() Row {
 	f.polling(&r)
 	f.resting(&r)
 	r.Slowed = f.execution.Slowed
+	r.lag(f.now)
+	return r
+}
+
+// lag fills in how long ago the last synchronization is.
+func (r *Row) lag(now time.Time) {
 	if r.LastSync != nil {
-		lag := int64(f.now.Sub(*r.LastSync) / time.Second)
+		lag := int64(now.Sub(*r.LastSync) / time.Second)
 		r.LagSeconds = &lag
 	}
-	return r
 }
 
 // endedState names how a workflow ended.

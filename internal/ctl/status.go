@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"go.temporal.io/api/enums/v1"
 
 	"github.com/chef-sync/chef-sync/internal/object"
 )
@@ -35,7 +36,7 @@ being in it. Without a running ec-syncd it shows what Temporal knows.
 States: bootstrapping (comparing everything), following (copying changes as they
 come), stopping and stopped (by an operator), halted (asks before it deletes
 much), waiting (for a trouble to pass, or for the end of a maintenance), not
-started, removed, no answer.
+started, removed, synced once (by sync-once), no answer.
 
 The last synchronization is the last time that the replica was known to have
 everything up to the cursor. With --watch, json is one line for each look.
@@ -187,9 +188,10 @@ func (k *call) lookAt(ctx context.Context, p object.Pair, workers worker) (Row, 
 		return Row{}, k.failed("look at "+p.WorkflowID(), err)
 	}
 	f.execution = &e
-	if e.Running() && !workers.missing() {
+	ended := e.Status == enums.WORKFLOW_EXECUTION_STATUS_COMPLETED // whose worker still tells how
+	if (e.Running() || ended) && !workers.missing() {
 		f.status, err = k.status(ctx, p)
-		if err != nil && !errors.Is(err, ErrNoAnswer) {
+		if err != nil && e.Running() && !errors.Is(err, ErrNoAnswer) {
 			return Row{}, err
 		}
 	}

@@ -116,7 +116,7 @@ func (p *printer) noteSlowed(rows []Row) {
 // stateColor is green where nothing needs doing and red where a person does.
 func stateColor(r Row) color {
 	switch r.State {
-	case string(workflows.ModeFollowing), string(workflows.ModeBootstrapping):
+	case string(workflows.ModeFollowing), string(workflows.ModeBootstrapping), stateSyncedOnce:
 		return green
 	case string(workflows.ModeStopped), stateStopping, stateRemoved:
 		return faint
