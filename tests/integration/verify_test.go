@@ -139,7 +139,8 @@ func TestSyncOnce(t *testing.T) {
 	stdout, _ := d.ctl(0, "sync-once", "--settle", "1s", harness.Organization, "--timeout", "50s")
 	d.says("the report", stdout, "EQUAL")
 	harness.CheckInSync(t, d.primary, d.replica)
-	d.is("state", "removed")
+	d.is("state", "synced once")
+	d.is("attention", false)
 
 	// Again, with an object that the replica refuses.
 	d.write.Role("bad", "1")
@@ -153,6 +154,8 @@ func TestSyncOnce(t *testing.T) {
 		t.Errorf("%d writes; want the one item", n)
 	}
 	refuse.Remove()
+	d.is("state", "synced once")
+	d.is("attention", true)
 
 	// While the pair runs continuously.
 	d.start()
