@@ -219,7 +219,7 @@ func (s *State) status(p object.Pair) Status {
 		if s.ResetReason != "" { // who decides has to know that it is about another server, say
 			out.Reason += " (everything is compared: " + s.ResetReason + ")"
 		}
-		out.Hint = "chef-sync-ctl approve-deletes " + p.Destination + ", or drop-deletes"
+		out.Hint = "chef-sync-ctl approve-deletes " + p.Destination + ", or chef-sync-ctl drop-deletes " + p.Destination
 	case ModeWaiting:
 		out.Reason, out.Hint, out.Trouble = s.Trouble.Message, s.Trouble.Hint, s.Trouble.Key
 	case ModeBootstrapping:

@@ -97,10 +97,22 @@ func (p *preparation) next(r *prepare.Result) []string {
 		return []string{program + " reconfigure", "systemctl restart ec-syncd", program + " sync-start " + p.org}
 	}
 	if p.set.cfg.Replicates() {
+		return p.onReplica()
+	}
+	return append([]string{fmt.Sprintf("scp -p %s REPLICA:%s    # then, there:", r.KeyFile, r.KeyFile)}, p.onReplica()...)
+}
+
+// onReplica prepares the organizations that p's is copied to, as far as they are known
+// here.
+func (p *preparation) onReplica() []string {
+	var out []string
+	for _, pair := range p.set.cfg.Pairs {
+		if pair.Source == p.org {
+			out = append(out, program+" prepare-org "+pair.Destination+" --side replica")
+		}
+	}
+	if len(out) == 0 {
 		return []string{program + " prepare-org DESTINATION    # the organization on the replica"}
 	}
-	return []string{
-		fmt.Sprintf("scp -p %s REPLICA:%s    # then, there:", r.KeyFile, r.KeyFile),
-		program + " prepare-org DESTINATION    # the organization on the replica",
-	}
+	return out
 }

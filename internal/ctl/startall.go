@@ -18,6 +18,10 @@ const flagAll = "all"
 // startAction is that of sync-start.
 func (a *App) startAction(c *cli.Context) error {
 	if !c.Bool(flagAll) {
+		if c.NArg() == 0 {
+			return fail(ExitUsage, program+" sync-start --all\n"+program+" sync-start --help",
+				"sync-start takes the name of one organization, or --all")
+		}
 		return a.onPair(startPair)(c)
 	}
 	if c.NArg() != 0 {
