@@ -157,6 +157,12 @@ func (c *Connector) logging(client *chef.Client, p object.Pair, name string) *ch
 	return client.WithLogger(c.log.With("org", p.Destination, "source", p.Source, "side", name))
 }
 
+// notConfigured reads as its error, and is [activities.ErrNotConfigured] as well: what
+// cannot be used is missing.
+type notConfigured struct{ error }
+
+func (e notConfigured) Unwrap() []error { return []error{e.error, activities.ErrNotConfigured} }
+
 // client returns the client of one side, a new one if its files have changed.
 func (c *Connector) client(name string, s config.Server, p *pace.Server) (*chef.Client, error) {
 	files := fingerprint(s.KeyFile, s.TLS.CAFile, s.TLS.ClientCertFile, s.TLS.ClientKeyFile)
@@ -165,7 +171,7 @@ func (c *Connector) client(name string, s config.Server, p *pace.Server) (*chef.
 	}
 	client, err := newClient(c.cfg, s, p, c.log.With("side", name), c.onRequest(name))
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w (%w)", name, s.URL, err, activities.ErrNotConfigured)
+		return nil, notConfigured{fmt.Errorf("%s %s: %w", name, s.URL, err)}
 	}
 	c.sides[name] = &side{client: client, files: files}
 	return client, nil

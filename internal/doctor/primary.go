@@ -114,7 +114,7 @@ func feedServer(ctx context.Context, x *exam, _ subject) []Finding {
 	}
 	switch {
 	case status.Status != "pong":
-		return failed(start, "the feed server at %s does not work: %s", root, strings.Join(status.Problems, "; "))
+		return failed(reconfigure+"    # and then "+start, "the feed server at %s does not work: %s", root, strings.Join(status.Problems, "; "))
 	case served != nil && !x.configured(served):
 		return warning(start, "the feed server at %s shows another certificate than %s", root, x.Config.Server.TLSCert)
 	case len(status.Problems) > 0:

@@ -26,7 +26,7 @@ func TestFeedServer(t *testing.T) {
 		"works":          {nil, nil, works, doctor.OK, "answers at http://127.0.0.1:", ""},
 		"beside another": {nil, nil, `{"status":"pong"}`, doctor.OK, "another one writes the log", ""},
 		"problems":       {nil, nil, `{"status":"pong","problems":["a table is missing"]}`, doctor.Warning, "a table is missing", "reconfigure"},
-		"fails":          {nil, nil, `{"status":"fail","problems":["no database"]}`, doctor.Failed, "no database", "systemctl restart ec-syncd"},
+		"fails":          {nil, nil, `{"status":"fail","problems":["no database"]}`, doctor.Failed, "no database", "chef-sync-ctl reconfigure    # and then systemctl restart ec-syncd"},
 		"something else": {nil, nil, `<html>`, doctor.Failed, "something else than a feed server", "ss -ltnp"},
 		"TLS":            {&mine, &mine, works, doctor.OK, "answers at https://127.0.0.1:", ""},
 		"other key":      {&other, &mine, works, doctor.Warning, "another certificate than " + mine.File, "systemctl restart ec-syncd"},

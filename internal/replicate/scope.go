@@ -100,7 +100,7 @@ func (k *knowledge) lacks(ctx context.Context, c *chef.Client, of []object.Kind,
 		}
 		holds, err := p.Supported(ctx, c)
 		if err != nil {
-			return nil, fmt.Errorf("find out whether the server can hold objects of kind %s: %w", kind, err)
+			return nil, fmt.Errorf("%w (asked whether the server can hold objects of kind %s)", err, kind)
 		}
 		if k.holds[kind] = holds; !holds {
 			lacked = append(lacked, kind)
