@@ -29,14 +29,18 @@ func (r *run) cycle(ctx workflow.Context, page activities.PollResult) {
 	if r.state.Cursor.IsZero() && r.state.Survey == nil && !page.Identities.SameServers(r.state.Identities) {
 		r.state.Unsynced = nil // deletes that were kept, of other servers
 	}
+	begins := page.From != nil && r.state.Survey == nil
 	if page.From != nil { // to be asked for again if it is interrupted
 		r.state.Survey = page.From
 	}
 	if !page.FromCursor.IsZero() {
 		r.state.Cursor = page.FromCursor
 	}
-	if t := r.state.Trouble; t == nil || t.Key != troubleFull { // or else it is the same page
+	if t := r.state.Trouble; t == nil || t.Key != troubleFull || begins { // or else it is the same page
 		r.state.Page++
+	}
+	if begins {
+		r.state.SurveyPage = r.state.Page
 	}
 	r.state.Identities = page.Identities
 	r.state.Behind = page.Behind
@@ -185,6 +189,10 @@ func (w *work) all(ctx workflow.Context, changes []object.Change) error {
 		deletes = plan.Batches(append(deletesOf(changes), w.gone...), w.run.opts.Limits)
 	}
 	if len(deletes) == 0 {
+		return nil
+	}
+	if w.dropped() && workflow.GetVersion(ctx, versionDropped, workflow.DefaultVersion, droppedParked) == droppedParked {
+		w.drop(deletes) // or else those that wait would be made later
 		return nil
 	}
 	if w.failed {

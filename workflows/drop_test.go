@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -121,5 +122,24 @@ func TestWhatGoesAlongIsDroppedWithIt(t *testing.T) {
 	w.signal(time.Hour, workflows.SignalDropDeletes)
 	if s := w.run(following(0), 2*time.Hour); s.Extras != 31 || len(w.replica) != 31 {
 		t.Errorf("%d extras, %d left; want the bag and its 30 items", s.Extras, len(w.replica))
+	}
+}
+
+// What a full comparison would have deleted, and what waits for a write that failed,
+// is dropped with the rest of it, whether the word comes before or after.
+func TestADropIsAboutWhatWaitsToo(t *testing.T) {
+	for _, at := range []int{0, 25} { // where the write is
+		w := newWorld(t)
+		bad := true
+		survey40(w)
+		w.refuse(&bad, "real")
+		write := w.survey[0]
+		w.survey = slices.Insert(w.survey[1:], at, write)
+		w.signal(time.Hour, workflows.SignalDropDeletes)
+		w.at(2*time.Hour, func() { bad = false })
+		s := w.run(workflows.State{}, 6*time.Hour)
+		if s.Mode != workflows.ModeFollowing || s.Unsynced != 0 || len(w.replica) != 41 || s.Extras != 43 { // 3 of them from surveyPage
+			t.Errorf("write at %d: %s, %d unsynced, %d left, %d extras; want all kept", at, s.Mode, s.Unsynced, len(w.replica), s.Extras)
+		}
 	}
 }

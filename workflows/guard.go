@@ -3,6 +3,7 @@ package workflows
 import (
 	"cmp"
 	"hash/fnv"
+	"slices"
 	"strconv"
 
 	"go.temporal.io/sdk/workflow"
@@ -46,7 +47,7 @@ func along(all, coalesced []object.Change) map[object.Ref]int {
 // false if they are not to be made.
 func (w *work) approval(ctx workflow.Context, batches []plan.Batch) (bool, error) {
 	s, r := w.run.state, w.run
-	if w.guard.survey != "" && s.DroppedSurvey == w.guard.survey {
+	if w.dropped() {
 		w.drop(batches)
 		return false, nil
 	}
@@ -78,6 +79,7 @@ func (w *work) approval(ctx workflow.Context, batches []plan.Batch) (bool, error
 	if r.dropped { // also if both were said: in doubt nothing is deleted
 		s.DroppedSurvey = cmp.Or(w.guard.survey, s.DroppedSurvey)
 		w.drop(batches)
+		w.dropParked(ctx)
 		return false, nil
 	}
 	s.ApprovedSurvey = cmp.Or(w.guard.survey, s.ApprovedSurvey)
@@ -94,6 +96,30 @@ func (w *work) drop(batches []plan.Batch) {
 			s.Dropped += 1 + w.along[c.Ref]
 		}
 	}
+}
+
+// dropped reports whether an operator said that this full comparison deletes nothing.
+func (w *work) dropped() bool {
+	return w.guard.survey != "" && w.run.state.DroppedSurvey == w.guard.survey
+}
+
+// dropParked drops the deletes of the full comparison that are on the list of unsynced
+// objects: the question was about them, too.
+func (w *work) dropParked(ctx workflow.Context) {
+	s := w.run.state
+	ours := func(u Unsynced) bool {
+		return u.Action == object.ActionDelete && s.SurveyPage > 0 && s.SurveyPage <= u.Page
+	}
+	if !w.dropped() || !slices.ContainsFunc(s.Unsynced, ours) ||
+		workflow.GetVersion(ctx, versionDropped, workflow.DefaultVersion, droppedParked) != droppedParked {
+		return
+	}
+	for _, u := range s.Unsynced {
+		if ours(u) {
+			s.Dropped += 1 + u.Along
+		}
+	}
+	s.Unsynced = slices.DeleteFunc(s.Unsynced, ours)
 }
 
 // haltID names what a halted pair asks: which objects, and how many in all.

@@ -39,8 +39,10 @@ func (w *work) record(ctx workflow.Context, b plan.Batch, got activities.FetchRe
 	for _, ref := range got.Gone {
 		bad[ref] = true
 		if !asked[ref] && !w.remember(ctx, ref) {
-			parent, _ := ref.Parent()
-			bad[parent] = true // and with it, what it holds no longer
+			if parent, _ := ref.Parent(); !bad[parent] {
+				bad[parent] = true // and with it, what it holds no longer
+				s.later(parent, w.run.now(), w.run.opts)
+			}
 		}
 		if n := got.Along[ref]; n > 0 {
 			w.along[ref] = max(w.along[ref], n)
@@ -131,26 +133,35 @@ func (w *work) postpone(ctx workflow.Context, batches []plan.Batch) {
 
 // unused puts off the deletes of what a policy group may still use on the replica
 // because it could not be moved, in whatever page that was, and returns the others.
-// No server keeps it: the nodes of the group would fail.
+// No server keeps it: the nodes of the group would fail. What there is no room to
+// remember stays on the replica, and counts as an extra.
 func (w *work) unused(ctx workflow.Context, batches []plan.Batch) []plan.Batch {
 	s := w.run.state
 	var free, held []object.Change
+	left := 0
 	for _, b := range batches {
 		for _, c := range b.Changes {
 			u := waiting(c.Ref, w.pageOf(c.Ref), w.along[c.Ref])
 			u.InUse = c.Ref.Kind == object.KindPolicyRevision || c.Ref.Kind == object.KindArtifact
-			if u.InUse && s.heldUp(u) &&
-				workflow.GetVersion(ctx, versionInUse, workflow.DefaultVersion, inUseKept) == inUseKept {
-				u.Reason = "is deleted when the policy groups that may use it have moved"
-				w.park(ctx, u)
-				held = append(held, c)
-			} else {
+			u.Reason = "is deleted when the policy groups that may use it have moved"
+			switch {
+			case !u.InUse || !s.inUse(u) ||
+				workflow.GetVersion(ctx, versionInUse, workflow.DefaultVersion, inUseKept) != inUseKept:
 				free = append(free, c)
+				continue
+			case s.roomInUse(c.Ref, w.run.opts):
+				w.park(ctx, u)
+			default:
+				left++
 			}
+			held = append(held, c)
 		}
 	}
 	if len(held) == 0 {
 		return batches
+	}
+	if s.Dropped += left; left > 0 {
+		w.run.log.Warn("deletes are not made: there is no room to remember them until the policy groups have moved", "objects", left)
 	}
 	for _, c := range held { // nobody need approve what is not made
 		if i := slices.Index(w.gone, c); i >= 0 {

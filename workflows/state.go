@@ -77,6 +77,9 @@ type State struct {
 	ApprovedSurvey string `json:"approved_survey,omitempty"`
 	DroppedSurvey  string `json:"dropped_survey,omitempty"`
 
+	// SurveyPage is the first page of the full comparison under way, or of the last one.
+	SurveyPage int64 `json:"survey_page,omitempty"`
+
 	// ApprovedHalt is what an operator approved ([Halt.ID]) in the page under way,
 	// which a trouble may yet give up: a server that is down, or a window of
 	// maintenance.

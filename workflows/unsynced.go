@@ -22,6 +22,16 @@ func (s *State) synced(ref object.Ref) {
 	}
 }
 
+// later has what was made anew tried once more, if it is on the list, because there is
+// no room for what it holds no longer.
+func (s *State) later(ref object.Ref, now time.Time, o Options) {
+	if i, ok := s.find(ref); ok {
+		u := s.Unsynced[i]
+		u.Reason, u.Hint, u.NextTry = "what it holds no longer is still to be deleted", "", time.Time{}
+		s.park(u, now, o)
+	}
+}
+
 // undelete takes the delete of an object that is on the primary again off the
 // list. One that holds others is kept there, to be replaced: the deletes of what
 // it held went with its own. It then returns true.
@@ -178,7 +188,35 @@ func (u Unsynced) since() int64 { return cmp.Or(u.FromPage, u.Page) }
 // holdsUp reports whether a delete waits for u, if that is a write.
 func (u Unsynced) holdsUp(d Unsynced) bool {
 	return u.Action != object.ActionDelete && u.since() <= d.Page &&
-		(d.Page <= u.Page || d.InUse && u.Ref.Kind == object.KindPolicyPointer)
+		(d.Page <= u.Page || d.InUse && u.mayUse(d.Ref))
+}
+
+// mayUse reports whether u is a policy group that may use a policy revision, or a
+// cookbook artifact, on the replica. Which artifacts it uses is not known here.
+func (u Unsynced) mayUse(ref object.Ref) bool {
+	return u.Ref.Kind == object.KindPolicyPointer && (ref.Kind == object.KindArtifact || ref.Name == u.Ref.Sub)
+}
+
+// inUse reports whether a policy group may still use on the replica what d is about:
+// one on the list, or one that was forgotten for want of room.
+func (s *State) inUse(d Unsynced) bool {
+	return s.heldUp(d) || s.Forgotten > 0 && s.Forgotten <= d.Page
+}
+
+// roomInUse reports whether there is room for the delete of what is in use. Such
+// deletes wait for as long as a policy group cannot be moved, and must not fill the
+// list: the feed would wait for that group.
+func (s *State) roomInUse(ref object.Ref, o Options) bool {
+	if _, known := s.find(ref); known {
+		return true
+	}
+	n := 0
+	for _, u := range s.Unsynced {
+		if u.InUse {
+			n++
+		}
+	}
+	return n < o.MaxUnsynced/2
 }
 
 // heldUp reports whether a delete waits for a write on the list.

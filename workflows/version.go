@@ -27,8 +27,10 @@ package workflows
 //	waited-writes    1: a full comparison does not forget for which writes deletes wait.
 //	once-compares    1: a pair that runs once compares what it forgot before it ends.
 //	policy-in-use    1: what a policy group may still use on the replica, because it could
-//	                 not be moved, is not deleted. Like the four before, asked for
-//	                 only where that is so.
+//	                 not be moved, is not deleted.
+//	dropped-parked   1: if an operator drops the deletes of a full comparison, those that
+//	                 wait for something are dropped with them. Like the five before,
+//	                 asked for only where that is so.
 const (
 	versionClock = "clock-put-back"
 	clockRefloat = 1
@@ -60,6 +62,9 @@ const (
 
 	versionInUse = "policy-in-use"
 	inUseKept    = 1
+
+	versionDropped = "dropped-parked"
+	droppedParked  = 1
 )
 
 // StateFormat numbers how [State] is written. It rises when an older release would
