@@ -66,17 +66,22 @@ func (c *Connector) onRequest(name string) func(context.Context, chef.RequestInf
 
 // result sorts a status as [chef.Classify] does, as far as the status alone tells:
 //
-//	2xx                        ok
-//	none, 408, 429, 5xx        retry
-//	3xx, 401, 406, 407, 410    pair
-//	other 4xx                  object; a 404 mostly says that an object is to be made
+//	2xx                                      ok
+//	none, 408, 429, 5xx                      retry
+//	3xx, 401, 406, 407, 410, 421, 426, 431   pair
+//	other 4xx                                object; a 404 mostly says that an object is to be made
 func result(status int) string {
+	switch status {
+	case http.StatusUnauthorized, http.StatusNotAcceptable, http.StatusProxyAuthRequired, http.StatusGone,
+		http.StatusMisdirectedRequest, http.StatusUpgradeRequired, http.StatusRequestHeaderFieldsTooLarge:
+		return chef.ClassPair.String()
+	}
 	switch {
 	case status >= 200 && status < 300:
 		return "ok"
 	case status < 200, status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500:
 		return chef.ClassRetry.String()
-	case status < 400, status == http.StatusUnauthorized, status == http.StatusNotAcceptable, status == http.StatusProxyAuthRequired, status == http.StatusGone:
+	case status < 400:
 		return chef.ClassPair.String()
 	default:
 		return chef.ClassObject.String()
