@@ -35,7 +35,7 @@ func holding(t *testing.T) (*bench, object.Cursor) {
 func (b *bench) begin(cursor object.Cursor, stop chan struct{}) <-chan error {
 	b.t.Helper()
 	b.primary.ResetStats()
-	env := b.env(Beat{Polls: 1})
+	env := b.env(nil)
 	env.SetWorkerStopChannel(stop)
 	ended := make(chan error, 1)
 	go func() {
@@ -167,16 +167,17 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// The first attempt answers at once, so that sync-once sees that nothing is new; the
-// one after it waits.
-func TestFirstAttemptDoesNotWait(t *testing.T) {
+// The first attempt after somebody told the pair to look answers at once, so that
+// sync-once sees that nothing is new; the one after it waits, and so does a pair that
+// has just copied something.
+func TestWhoIsToldToLookDoesNotWait(t *testing.T) {
 	for name, set := range map[string]Settings{
 		"hold": {PollInterval: time.Hour, PollHold: time.Minute}, "wait": {PollInterval: time.Hour, PollWait: 20 * time.Second},
 	} {
 		b, head := holding(t)
 		b.acts.Settings = set
 		began := time.Now()
-		_, err := b.poll(PollInput{Cursor: head}, nil)
+		_, err := b.poll(PollInput{Cursor: head, Deep: true}, nil)
 		app := wantAgain(t, err, TypeUpToDate, heldDelay)
 		if took := time.Since(began); took > 15*time.Second || b.beat().Polls != 1 {
 			t.Errorf("%s: the first attempt took %v and %d polls, text %q", name, took, b.beat().Polls, app.Message())

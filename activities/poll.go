@@ -45,7 +45,7 @@ func (a *Activities) Poll(ctx context.Context, in PollInput) (PollResult, error)
 	}
 	defer a.polls.CompareAndDelete(in.Pair, p)
 	p.end = time.Now().Add(p.set.PollHold)
-	p.first = p.beat.Polls == 0 && (p.set.PollHold > 0 || p.set.PollWait > 0)
+	p.first = in.Deep && p.beat.Polls == 0 && (p.set.PollHold > 0 || p.set.PollWait > 0)
 	for {
 		out, err := p.once(wctx)
 		delay := jitter(p.set.PollInterval)
@@ -142,9 +142,9 @@ type poll struct {
 	shown shownBeat
 	conn  atomic.Pointer[Connection] // nil before it is known
 
-	// first says that the workflow has just begun to wait, and that this attempt is
-	// not to: whoever told it to look is told at once that nothing is new. The next
-	// attempt waits.
+	// first says that somebody has just told the pair to look, and that this attempt is
+	// not to wait: that nothing is new is told at once. The next attempt waits. Nobody
+	// else is served so, for Temporal begins the next attempt up to a second later.
 	first bool
 
 	release context.CancelCauseFunc // ends it early

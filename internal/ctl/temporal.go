@@ -150,7 +150,8 @@ func (p *PendingPoll) Rests(now time.Time) string {
 	return text
 }
 
-// UpToDate reports whether the last poll was answered and found nothing new.
+// UpToDate reports whether the last poll was answered and found nothing new. One that
+// goes on says so with its heartbeat.
 func (p *PendingPoll) UpToDate() bool {
-	return p != nil && p.Ended == activities.TypeUpToDate && p.Beat.Fails == 0
+	return p != nil && (p.Ended == activities.TypeUpToDate || p.Ended == "" && p.Beat.Polls > 0) && p.Beat.Fails == 0
 }
