@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -230,6 +231,14 @@ func TestClassifyNetwork(t *testing.T) {
 		if strings.Contains(fmt.Sprintf("%v %v", err, errors.Unwrap(err)), "hunter2") {
 			t.Errorf("%s: the error repeats what came: %v", name, err)
 		}
+	}
+}
+
+// A connection that was kept may be ended in the moment in which it is used.
+func TestHintOfAConnectionThatWasEnded(t *testing.T) {
+	err := &url.Error{Op: "Get", URL: "http://chef/roles", Err: errors.New("http: server closed idle connection")}
+	if got := networkHint(err); !strings.Contains(got, "broke the connection off") {
+		t.Errorf("hint %q", got)
 	}
 }
 

@@ -91,6 +91,10 @@ func isNotHTTP(err error) bool {
 	return strings.Contains(text, "malformed") || strings.Contains(text, "transport connection broken") && strings.Contains(text, `"`)
 }
 
+// closedIdle is what net/http says of a connection that was ended before the request
+// went out; it is no error with a name.
+const closedIdle = "http: server closed idle connection"
+
 func networkHint(err error) string {
 	var dns *net.DNSError
 	var timeout net.Error
@@ -104,7 +108,8 @@ func networkHint(err error) string {
 		return fmt.Sprintf("the host name %q cannot be resolved: check the server URL and DNS", dns.Name)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there: check host, port, and that the server runs"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		strings.HasSuffix(err.Error(), closedIdle):
 		return "the server, or a proxy before it, broke the connection off: check that it runs, and its log"
 	case isNotHTTP(err):
 		return "check the server URL: something else than a web server listens there"

@@ -120,6 +120,7 @@ func (m *Mirror) Backup(t testing.TB) (restore func(testing.TB)) {
 		if err := pg.load(name, file); err != nil {
 			t.Fatalf("harness: mirror: restore: %v", err)
 		}
+		m.pool.Reset() // its connections went with the old database
 		m.seq = seq
 	}
 }
