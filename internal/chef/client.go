@@ -80,6 +80,7 @@ func New(o Options) (*Client, error) {
 	s.transport = newTransport(o.Parallel + pace.MaxHeld)
 	s.transport.TLSClientConfig = tlsConfig
 	s.files = newTransport(o.Parallel)
+	s.files.DialContext = dialsFileConns(s.files.DialContext)
 	s.files.TLSClientConfig = tlsConfig.Clone()
 	s.files.DisableCompression = true // the bytes as they are stored are what the checksum is of
 	s.apiVersion.Store(versionUnknown)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -179,7 +178,7 @@ type transfer struct {
 	parent  context.Context // the caller's, to tell its end from a time-out
 	timer   *time.Timer
 	cancel  context.CancelCauseFunc
-	conn    net.Conn
+	conn    *fileConn
 	turn    *pace.Turn
 	started time.Time
 	status  int
@@ -201,7 +200,7 @@ func (c *Client) startTransfer(ctx context.Context, method string, u *url.URL, a
 	limit := c.options.Timeout
 	t.timer = time.AfterFunc(limit, func() { cancel(timeoutError(limit)) })
 	traced := httptrace.WithClientTrace(tryCtx, &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { t.conn = info.Conn },
+		GotConn: func(info httptrace.GotConnInfo) { take(info.Conn, t) },
 	})
 	t.request = (&http.Request{Method: method, URL: u, Host: u.Host, Header: http.Header{}}).WithContext(traced)
 	t.request.Header.Set("User-Agent", userAgent)
@@ -243,11 +242,11 @@ func (t *transfer) noAnswer(err error) error {
 }
 
 // refused makes the error for a file store's refusal, and closes the
-// connection: bookshelf may fail the next request on it.
+// connection if nobody else has it yet: bookshelf may fail the next request on it.
 func (t *transfer) refused(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // what could be read is enough for a message
 	if t.conn != nil {
-		_ = t.conn.Close() // it is to be gone, one way or the other
+		t.conn.endFor(t)
 	}
 	e := &APIError{
 		Method: t.request.Method, URL: shownFile(t.request.URL), Status: resp.StatusCode,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/md5"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -21,6 +22,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/chef-sync/chef-sync/tests/certs"
 )
 
 func sumOf(data []byte) string {
@@ -171,20 +174,24 @@ func TestUploadErrors(t *testing.T) {
 
 // bookshelf fails the next request on a connection on which it has refused one.
 func TestConnectionIsClosedAfterAFileError(t *testing.T) {
-	var conns atomic.Int32
-	server := httptest.NewUnstartedServer(inTurn(says(204, ""), says(204, ""), says(406, ""), says(204, "")))
-	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			conns.Add(1)
+	cert := certs.SelfSigned(t, time.Hour, "127.0.0.1")
+	for name, start := range map[string]func(*httptest.Server){"http": (*httptest.Server).Start, "https": (*httptest.Server).StartTLS} {
+		var conns atomic.Int32
+		server := httptest.NewUnstartedServer(inTurn(says(204, ""), says(204, ""), says(406, ""), says(204, "")))
+		server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				conns.Add(1)
+			}
 		}
-	}
-	server.Start()
-	defer server.Close()
-	c := clientOf(t, server.URL, noRetries)
-	for i, want := range []int32{1, 1, 1, 2} {
-		_ = c.UploadFile(t.Context(), "/f", sumOf([]byte("a")), 1, opener([]byte("a")))
-		if conns.Load() != want {
-			t.Errorf("after upload %d: %d connections, want %d", i+1, conns.Load(), want)
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{cert.Certificate}}
+		start(server)
+		defer server.Close()
+		c := clientOf(t, server.URL, noRetries, func(o *Options) { o.TLS.CAFile = cert.File })
+		for i, want := range []int32{1, 1, 1, 2} {
+			_ = c.UploadFile(t.Context(), "/f", sumOf([]byte("a")), 1, opener([]byte("a")))
+			if conns.Load() != want {
+				t.Errorf("%s: after upload %d: %d connections, want %d", name, i+1, conns.Load(), want)
+			}
 		}
 	}
 }
