@@ -72,6 +72,9 @@ func (r *run) reads(ctx context.Context, kind string) (bool, error) {
 // something of the kind.
 func (r *run) creates(ctx context.Context, kind string) error {
 	acl, err := r.own.GetACL(ctx, "containers", kind)
+	if lacks(err) && !r.alone() { // who makes users and admins sees more
+		acl, err = r.As.GetACL(ctx, "containers", kind)
+	}
 	switch {
 	case lacks(err):
 		r.lack("grant on the container %s", kind)
@@ -85,11 +88,50 @@ func (r *run) creates(ctx context.Context, kind string) error {
 		return r.failed("rights", "read the ACL of the container "+kind+" as "+r.User, "", err)
 	}
 	create := acl["create"]
-	if !slices.Contains(create.Users, r.User) && !(r.admin && slices.Contains(create.Groups, groupAdmins)) &&
-		!slices.Contains(create.Groups, "users") {
+	if slices.Contains(create.Users, r.User) || r.admin && slices.Contains(create.Groups, groupAdmins) ||
+		slices.Contains(create.Groups, "users") {
+		return nil
+	}
+	in, unseen, err := r.within(ctx, create.Groups)
+	switch {
+	case err != nil:
+		return err
+	case in:
+	case len(unseen) > 0:
+		r.lack("create on the container %s, unless by a group whose members cannot be seen (%s)", kind, some(unseen))
+	default:
 		r.lack("create on the container %s", kind)
 	}
 	return nil
+}
+
+// within reports whether the user is in one of some groups, or in a group that one of
+// them contains, and which of them may not be read.
+func (r *run) within(ctx context.Context, groups []string) (in bool, unseen []string, err error) {
+	asked := map[string]bool{}
+	for ask := slices.Clone(groups); len(ask) > 0; ask = ask[1:] {
+		name := ask[0]
+		if asked[name] {
+			continue
+		}
+		asked[name] = true
+		g, err := r.As.GetGroup(ctx, name)
+		if lacks(err) && !r.alone() {
+			g, err = r.own.GetGroup(ctx, name)
+		}
+		switch {
+		case lacks(err):
+			unseen = append(unseen, name)
+		case chef.IsNotFound(err): // deleted since
+		case err != nil:
+			return false, nil, r.failed("rights", "read the group "+name, "", err)
+		case slices.Contains(g.Users, r.User):
+			return true, nil, nil
+		default:
+			ask = append(ask, g.Groups...)
+		}
+	}
+	return false, unseen, nil
 }
 
 func (r *run) lack(format string, args ...any) {

@@ -224,6 +224,51 @@ func TestLacks(t *testing.T) {
 	}
 }
 
+// TestRightsByGroup: a right may come by a group of the organization, or by one that
+// such a group contains; groups that contain each other are no reason to go on for ever.
+func TestRightsByGroup(t *testing.T) {
+	w := newWorld(t)
+	w.want("key done", "user done", "member done", "admin done", "rights found")
+	group := func(name string, users, groups []string) {
+		w.must(w.job.As.CreateGroup(t.Context(), name))
+		w.must(w.job.As.UpdateGroup(t.Context(), chef.Group{Name: name, Users: users, Clients: []string{}, Groups: groups}))
+	}
+	group("loaders", []string{syncUser}, []string{})
+	group("others", []string{"bob"}, []string{})
+	group("outer", []string{}, []string{"loaders"})
+	group("circle", []string{}, []string{"others"})
+	w.must(w.job.As.UpdateGroup(t.Context(), chef.Group{Name: "others", Users: []string{"bob"}, Clients: []string{}, Groups: []string{"circle"}}))
+	allow := func(kind string, groups ...string) {
+		w.must(w.job.As.PutACL(t.Context(), "containers", kind, "create", chef.Allowed{Groups: groups}))
+	}
+	allow("data", "loaders")
+	allow("roles", "others", "outer")
+	w.want(allFound...)
+	allow("environments", "circle")
+	allow("cookbooks", "billing-admins")
+	want := []string{"create on the container cookbooks", "create on the container environments"}
+	if r := w.want("key found", "user found", "member found", "admin found", "rights lacks"); !slices.Equal(r.Lacks, want) {
+		t.Errorf("lacks %q, want %q", r.Lacks, want)
+	}
+	w.job.As = nil // who may not see who is in billing-admins
+	want[0] += ", unless by a group whose members cannot be seen (billing-admins)"
+	if r := w.want("key found", "user found", "member found", "admin found", "rights lacks"); !slices.Equal(r.Lacks, want) {
+		t.Errorf("lacks %q, want %q", r.Lacks, want)
+	}
+}
+
+// TestACLsOfOthers: an ACL that the user may not read is read by whoever prepares.
+func TestACLsOfOthers(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.job.As.PutACL(t.Context(), "containers", "roles", "grant", chef.Allowed{Users: []string{"pivotal"}, Groups: []string{}}))
+	w.want("key done", "user done", "member done", "admin done", "rights found")
+	w.job.As = nil
+	want := []string{"grant on the container roles"}
+	if r := w.want("key found", "user found", "member found", "admin found", "rights lacks"); !slices.Equal(r.Lacks, want) {
+		t.Errorf("lacks %q, want %q", r.Lacks, want)
+	}
+}
+
 // TestOldServer: what a server does not have is no right that is missing.
 func TestOldServer(t *testing.T) {
 	w := newWorld(t)
