@@ -161,8 +161,12 @@ func Run(ctx context.Context, o Options) []Result {
 		if !o.wants(c.name) {
 			continue
 		}
-		for _, s := range c.of(x) {
+		of := c.of(x)
+		for _, s := range of {
 			jobs = append(jobs, &job{check: c, subject: s})
+		}
+		if len(of) == 0 && slices.Contains(o.Only, c.name) {
+			jobs = append(jobs, &job{check: inapplicable(x, c), subject: subject{side: Host}})
 		}
 	}
 	turns := make(chan struct{}, sideBySide)
@@ -187,6 +191,35 @@ func Run(ctx context.Context, o Options) []Result {
 // can be, and that must not look like success.
 func (o Options) wants(check string) bool {
 	return len(o.Only) == 0 || slices.Contains(o.Only, check) || check == "configuration" && o.Config == nil
+}
+
+// inapplicable is in place of a check that was asked for by name, and for which there
+// is nothing on this host: no line would look as if all were well.
+func inapplicable(x *exam, c check) check {
+	why := "does not apply: "
+	switch cfg := x.Config; {
+	case cfg == nil:
+		why = "the configuration cannot be used: see configuration"
+	case !x.replicates() && !x.serves():
+		why += "nothing runs on this host: see configuration"
+	case x.replicates() && c.name == "traces":
+		why += "traces_endpoint is not set"
+	case x.replicates() && (x.serves() || slices.Contains([]string{"organization", "rights", "feed"}, c.name)):
+		why += "no organization is configured"
+	case x.replicates():
+		why += "it is about a primary with a feed server, and " + without(cfg.Role == config.RoleReplica, cfg.Role, "ec_sync_server")
+	default:
+		why += "it is about a replica, and " + without(cfg.Role == config.RoleMaster, cfg.Role, "ec_sync_client")
+	}
+	return check{name: c.name, run: func(context.Context, *exam, subject) []Finding { return skipped("%s", why) }}
+}
+
+// without says why a part of chef-sync does not run here: by the role, or by its switch.
+func without(byRole bool, role config.Role, part string) string {
+	if byRole {
+		return fmt.Sprintf("this host has role :%s", role)
+	}
+	return part + "['enable'] is false"
 }
 
 // sideBySide is how many checks run at once: with hundreds of pairs, not all.
