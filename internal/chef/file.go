@@ -18,8 +18,9 @@ import (
 )
 
 // UploadFile brings the file whose MD5 is checksum, in hex, to the URL that a
-// [Sandbox] gave, and may be repeated. open is called once per try, and what it
-// returns is closed; it has to give size bytes of that MD5, or the upload fails
+// [Sandbox] gave, and may be repeated. open is called once per try, and once more
+// where a connection turned out to be closed before anything went over it; what it
+// returns is closed. It has to give size bytes of that MD5, or the upload fails
 // with [ErrChecksum]. [ErrURLExpired] means that a new sandbox is needed,
 // [ErrForeignHost] that the URL leads to a host that is not allowed.
 //
@@ -108,15 +109,21 @@ func (c *Client) upload(ctx context.Context, u *url.URL, sum []byte, size int64,
 		return err
 	}
 	defer t.end()
-	paced := t.client.pace.Reader(t.request.Context(), content)
-	sent := &hashingReader{from: paced, file: content, hash: md5.New(), moved: t.moved} //nolint:gosec // see the import
-	var body io.ReadCloser = sent
+	sent := t.body(content)
+	t.request.Body, t.request.ContentLength = sent, size
+	t.request.GetBody = func() (io.ReadCloser, error) { // of a connection on which nothing was sent
+		content, err := open()
+		if err != nil {
+			content = io.NopCloser(failingReader{err})
+		}
+		sent = t.body(content)
+		return sent, nil
+	}
 	if size == 0 {
 		// An empty body with a reader would go out in chunks, which S3 refuses.
 		content.Close()
-		body = http.NoBody
+		t.request.Body, t.request.GetBody = http.NoBody, nil
 	}
-	t.request.Body, t.request.ContentLength = body, size
 	t.request.Header.Set("Content-Md5", base64.StdEncoding.EncodeToString(sum))
 	t.request.Header.Set("Content-Type", "application/x-binary")
 
@@ -179,6 +186,7 @@ type transfer struct {
 	timer   *time.Timer
 	cancel  context.CancelCauseFunc
 	conn    *fileConn
+	use     int // of conn
 	turn    *pace.Turn
 	started time.Time
 	status  int
@@ -200,7 +208,7 @@ func (c *Client) startTransfer(ctx context.Context, method string, u *url.URL, a
 	limit := c.options.Timeout
 	t.timer = time.AfterFunc(limit, func() { cancel(timeoutError(limit)) })
 	traced := httptrace.WithClientTrace(tryCtx, &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { take(info.Conn, t) },
+		GotConn: func(info httptrace.GotConnInfo) { t.conn, t.use = take(info.Conn) },
 	})
 	t.request = (&http.Request{Method: method, URL: u, Host: u.Host, Header: http.Header{}}).WithContext(traced)
 	t.request.Header.Set("User-Agent", userAgent)
@@ -219,6 +227,15 @@ func (t *transfer) end() {
 		outcome.Alone = 0
 	}
 	t.turn.End(outcome)
+}
+
+// body returns the body of an upload, which is sent as fast as the server may be
+// written.
+func (t *transfer) body(content io.ReadCloser) *hashingReader {
+	return &hashingReader{
+		from: t.client.pace.Reader(t.request.Context(), content), file: content,
+		hash: md5.New(), moved: t.moved, //nolint:gosec // see the import
+	}
 }
 
 // paced returns what is read of a body, as fast as the server may be read.
@@ -242,11 +259,11 @@ func (t *transfer) noAnswer(err error) error {
 }
 
 // refused makes the error for a file store's refusal, and closes the
-// connection if nobody else has it yet: bookshelf may fail the next request on it.
+// connection if nobody else uses it yet: bookshelf may fail the next request on it.
 func (t *transfer) refused(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // what could be read is enough for a message
 	if t.conn != nil {
-		t.conn.endFor(t)
+		t.conn.end(t.use)
 	}
 	e := &APIError{
 		Method: t.request.Method, URL: shownFile(t.request.URL), Status: resp.StatusCode,

@@ -7,15 +7,18 @@ import (
 	"sync"
 )
 
-// A fileConn is a connection to a file store that knows which transfer has it.
-// net/http gives a connection to the next one as soon as an answer without a body
-// is there, so that whoever wants to end it has to see first whether it is still
-// its own.
+// A fileConn is a connection to a file store that counts its uses. net/http gives
+// a connection to the next transfer as soon as an answer without a body is there, so
+// that whoever wants to end it has to see first whether it is still its own.
+//
+// Between being given to a transfer and being used by it, it may still be ended: then
+// nothing is sent over it, and net/http takes another one. For that the body of an
+// upload has to be there a second time (GetBody).
 type fileConn struct {
 	net.Conn
 
 	mu   sync.Mutex
-	user *transfer
+	uses int
 }
 
 // dialsFileConns returns dial with its connections wrapped.
@@ -29,29 +32,29 @@ func dialsFileConns(dial func(context.Context, string, string) (net.Conn, error)
 	}
 }
 
-// take notes that t is about to use a connection of the transport, before it
-// sends anything.
-func take(conn net.Conn, t *transfer) {
+// take counts another use of a connection of the transport, before anything is sent.
+// It returns nil for a connection that cannot be ended.
+func take(conn net.Conn) (c *fileConn, use int) {
 	for {
-		switch c := conn.(type) {
+		switch of := conn.(type) {
 		case *fileConn:
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.user, t.conn = t, c
-			return
+			of.mu.Lock()
+			defer of.mu.Unlock()
+			of.uses++
+			return of, of.uses
 		case *tls.Conn: // two of them by way of a proxy that speaks TLS
-			conn = c.NetConn()
+			conn = of.NetConn()
 		default:
-			return
+			return nil, 0
 		}
 	}
 }
 
-// endFor closes the connection, unless another transfer than t has it by now.
-func (c *fileConn) endFor(t *transfer) {
+// end closes the connection, unless it is in another use than the given one by now.
+func (c *fileConn) end(use int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.user == t {
+	if c.uses == use {
 		_ = c.Close() // it is to be gone, one way or the other
 	}
 }

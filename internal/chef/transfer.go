@@ -78,6 +78,12 @@ func (r *movingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// A failingReader cannot be read.
+type failingReader struct{ err error }
+
+// Read returns the error.
+func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
+
 // A failingWriter remembers an error of the writer, to tell it from one of the
 // reader.
 type failingWriter struct {
