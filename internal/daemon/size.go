@@ -91,6 +91,9 @@ func workerOptions(pairs int) worker.Options {
 		// Heartbeats carry what Apply has done; stale ones cost repetitions.
 		MaxHeartbeatThrottleInterval: 4 * time.Second, DefaultHeartbeatThrottleInterval: 4 * time.Second,
 		WorkerStopTimeout: 5 * time.Second,
+		// By default a workflow task of a second is one that hangs, and it fails; a busy
+		// host, or one that is copied, stands still for longer. The server waits 10 s.
+		DeadlockDetectionTimeout: 8 * time.Second,
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/config"
@@ -55,5 +57,20 @@ func TestWorkerOptions(t *testing.T) {
 			t.Errorf("%d pairs: %d slots, %d and %d pollers, %d cached; want %+v", c.pairs, o.MaxConcurrentActivityExecutionSize,
 				o.MaxConcurrentActivityTaskPollers, o.MaxConcurrentWorkflowTaskPollers, cached(c.pairs), c)
 		}
+	}
+}
+
+// A host that stands still for a moment fails no workflow task.
+func TestWorkflowTasksBearAStall(t *testing.T) {
+	t.Parallel()
+	env := new(testsuite.WorkflowTestSuite).NewTestWorkflowEnvironment()
+	env.SetWorkerOptions(workerOptions(1))
+	env.SetTestTimeout(time.Minute)
+	env.ExecuteWorkflow(func(workflow.Context) error {
+		time.Sleep(1500 * time.Millisecond) //nolint:forbidigo // as a host does that stands still
+		return nil
+	})
+	if err := env.GetWorkflowError(); err != nil {
+		t.Error(err)
 	}
 }
