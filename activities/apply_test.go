@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/chef-sync/chef-sync/internal/chef"
@@ -120,6 +121,7 @@ func TestSecondAttemptDoubts(t *testing.T) {
 	b.replica.Faults().Add(chefserver.Fault{Skip: 1, Count: 7, Effect: chefserver.Status(503, `{}`)})
 
 	env := quiet().NewTestWorkflowEnvironment()
+	harness.Patient(env, worker.Options{})
 	env.RegisterActivity(b.acts.Apply)
 	attempts := 0
 	env.SetOnActivityStartedListener(func(*activity.Info, context.Context, converter.EncodedValues) { attempts++ })

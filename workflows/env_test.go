@@ -81,8 +81,7 @@ func measuredWorld(t *testing.T, m *telemetry.Metrics) *world {
 	}
 	s.SetLogger(log.NewStructuredLogger(slog.New(slog.NewTextHandler(&w.logged, nil))))
 	w.env = s.NewTestWorkflowEnvironment()
-	w.env.SetWorkerOptions(harness.Endless)
-	w.env.SetTestTimeout(10 * time.Second)
+	harness.Patient(w.env, harness.Endless)
 	workflows.RegisterWith(w.env, func() []string { return w.attributes })
 	w.env.RegisterActivityWithOptions(w.poll, activity.RegisterOptions{Name: activities.NamePoll})
 	w.env.RegisterActivityWithOptions(w.fetch, activity.RegisterOptions{Name: activities.NameFetch})

@@ -14,9 +14,11 @@ import (
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/chef-sync/chef-sync/activities"
+	"github.com/chef-sync/chef-sync/tests/harness"
 	"github.com/chef-sync/chef-sync/workflows"
 )
 
@@ -33,6 +35,7 @@ func incidentWith(t *testing.T, fails int, refusal error, news ...activities.Eve
 	var s testsuite.WorkflowTestSuite
 	s.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := s.NewTestWorkflowEnvironment()
+	harness.Patient(env, worker.Options{})
 	env.SetStartTime(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 	workflows.Register(env)
 	env.RegisterActivityWithOptions(func(_ context.Context, e activities.Event) error {
@@ -79,6 +82,7 @@ func TestIncidentGoesOnAsNew(t *testing.T) {
 	var s testsuite.WorkflowTestSuite
 	s.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := s.NewTestWorkflowEnvironment()
+	harness.Patient(env, worker.Options{})
 	workflows.Register(env)
 	env.RegisterActivityWithOptions(func(context.Context, activities.Event) error { return nil },
 		activity.RegisterOptions{Name: activities.NameNotify})

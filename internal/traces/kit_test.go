@@ -36,7 +36,9 @@ func newWorld(t *testing.T) *world {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(silent))
 	w.env = suite.NewTestWorkflowEnvironment()
-	w.env.SetWorkerOptions(worker.Options{Interceptors: w.traces.Interceptors()})
+	// A busy machine may stand still for longer than the SDK takes for a deadlock, or a hang.
+	w.env.SetWorkerOptions(worker.Options{Interceptors: w.traces.Interceptors(), DeadlockDetectionTimeout: 2 * time.Minute})
+	w.env.SetTestTimeout(2 * time.Minute)
 	register(w.env, w, activities.NamePoll, activities.PollResult{})
 	register(w.env, w, activities.NameFetch, activities.FetchResult{})
 	register(w.env, w, activities.NameApply, activities.ApplyResult{Created: 2})

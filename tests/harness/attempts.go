@@ -2,9 +2,11 @@ package harness
 
 import (
 	"math"
+	"time"
 
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 )
@@ -13,6 +15,15 @@ import (
 // attempts where a real server goes on for ever, and waiting for changes consists of
 // attempts: it is asked for as many as there can be.
 var Endless = worker.Options{Interceptors: []interceptor.WorkerInterceptor{&endlessWorker{}}}
+
+// Patient gives a test environment options and the patience that a busy machine needs.
+// By itself it fails a workflow that stood still for a second, and a test in which
+// nothing happened for three.
+func Patient(env *testsuite.TestWorkflowEnvironment, o worker.Options) {
+	o.DeadlockDetectionTimeout = 2 * time.Minute
+	env.SetWorkerOptions(o)
+	env.SetTestTimeout(2 * time.Minute)
+}
 
 type endlessWorker struct {
 	interceptor.WorkerInterceptorBase

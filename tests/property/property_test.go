@@ -117,8 +117,7 @@ func (l *life) start() {
 	var s testsuite.WorkflowTestSuite
 	s.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	l.env = s.NewTestWorkflowEnvironment()
-	l.env.SetWorkerOptions(harness.Endless)
-	l.env.SetTestTimeout(2 * time.Minute)
+	harness.Patient(l.env, harness.Endless)
 	workflows.Register(l.env)
 	l.env.RegisterActivityWithOptions(l.poll, activity.RegisterOptions{Name: activities.NamePoll})
 	l.env.RegisterActivityWithOptions(l.fetch, activity.RegisterOptions{Name: activities.NameFetch})

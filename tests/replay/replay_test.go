@@ -31,8 +31,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			r := worker.NewWorkflowReplayer()
-			workflows.Register(r)
+			r := replayer(t, worker.WorkflowReplayerOptions{})
 			if err := r.ReplayWorkflowHistoryFromJSONFile(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), file); err != nil {
 				t.Errorf("this history no longer replays: put the change behind a version (workflows/version.go): %v", err)
 			}
@@ -160,11 +159,23 @@ func run(t *testing.T, c client.Client, o client.StartWorkflowOptions, name stri
 	}
 }
 
+// replayer replays our workflows. A busy machine may stand still for longer than the
+// SDK takes for a deadlock.
+func replayer(t *testing.T, o worker.WorkflowReplayerOptions) worker.WorkflowReplayer {
+	t.Helper()
+	o.DisableDeadlockDetection = true
+	r, err := worker.NewWorkflowReplayerWithOptions(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	workflows.Register(r)
+	return r
+}
+
 // keep replays a history, and with -record saves it under that name and suffix.
 func keep(t *testing.T, h *historypb.History, suffix string) {
 	t.Helper()
-	r := worker.NewWorkflowReplayer()
-	workflows.Register(r)
+	r := replayer(t, worker.WorkflowReplayerOptions{})
 	if err := r.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h); err != nil {
 		t.Errorf("a history of this very code does not replay (%s): %v", suffix, err)
 	}

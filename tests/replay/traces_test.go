@@ -9,7 +9,6 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/chef-sync/chef-sync/internal/traces"
-	"github.com/chef-sync/chef-sync/workflows"
 )
 
 // What was recorded without traces goes on with them.
@@ -26,11 +25,7 @@ func TestRecordedHistoriesReplayWithTraces(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			r, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{Interceptors: tr.Interceptors()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			workflows.Register(r)
+			r := replayer(t, worker.WorkflowReplayerOptions{Interceptors: tr.Interceptors()})
 			if err := r.ReplayWorkflowHistoryFromJSONFile(log.NewStructuredLogger(silent), file); err != nil {
 				t.Errorf("traces change what a workflow does: %v", err)
 			}
