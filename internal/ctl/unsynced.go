@@ -35,8 +35,8 @@ approve-deletes shows that.
 lists what differs: what nobody has noticed yet, what only the replica has, and
 changes that are on their way. In JSON "differ" is null without it.
 
-The exit code is 0 if there are none, 1 if there are some, and 4 if the pair does not run
-and left none.`,
+The exit code is 0 if there are none, 1 if there are some, or if the pair is halted or
+waiting, and 4 if it does not run and left none.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: flagDeep, DisableDefaultText: true, Usage: "also compare both servers, and list what differs now"},
 		},
@@ -82,7 +82,7 @@ func showUnsynced(ctx context.Context, k *call, p object.Pair) error {
 			lists.Failed = append(lists.Failed, u)
 		}
 	}
-	k.sayHalted(ctx, e, p)
+	held := k.sayHeld(ctx, e, p)
 	var d *Diff
 	if k.flags.Bool(flagDeep) {
 		if d, err = k.compare(ctx, p.Destination, compareOptions{namesOnly: true}); err != nil {
@@ -95,22 +95,33 @@ func showUnsynced(ctx context.Context, k *call, p object.Pair) error {
 	} else {
 		k.print.unsynced(p, lists, d)
 	}
-	if err == nil && !lists.empty() {
+	if err == nil && (held || !lists.empty()) {
 		return errLook
 	}
 	return err
 }
 
-// sayHalted warns that a pair asks about deletes, which are on no list. Without an
-// answer it says nothing.
-func (k *call) sayHalted(ctx context.Context, e Execution, p object.Pair) {
+// sayHeld warns that a pair copies nothing until somebody has done something, and
+// reports whether that is so: what it asks to delete, and what it has not come to yet,
+// is on no list. Without an answer it says nothing.
+func (k *call) sayHeld(ctx context.Context, e Execution, p object.Pair) bool {
 	if !e.Running() {
-		return
+		return false
 	}
 	s, err := k.status(ctx, p)
-	if err == nil && s.Mode == workflows.ModeHalted {
-		k.print.warn(program+" approve-deletes "+p.Destination+"\n"+program+" drop-deletes "+p.Destination, "%s is halted, and asks first: %s", p, s.Reason)
+	if err != nil {
+		return false
 	}
+	r := facts{pair: p, configured: k.configured(p), execution: &e, status: s, now: k.app.Now()}.row()
+	switch {
+	case r.State == string(workflows.ModeHalted):
+		k.print.warn(r.Hint, "%s is halted, and asks first: %s", p, r.Reason)
+	case r.State == string(workflows.ModeWaiting) && !r.rests():
+		k.print.warn(r.Hint, "%s is waiting, and copies nothing: %s", p, r.Reason)
+	default:
+		return false
+	}
+	return true
 }
 
 // unsynced prints the lists; d is what --deep found, nil without it.
