@@ -223,7 +223,7 @@ func (t *transfer) end() {
 	t.cancel(nil)
 	t.client.observe(t.parent, t.request.Method, routeFile, t.status, t.started, t.attempt)
 	outcome := t.client.outcome(t.parent, t.status, t.header, t.err)
-	if !strings.EqualFold(t.request.URL.Host, t.client.root.Host) { // who asks to be left alone is another server
+	if !t.client.isOwn(t.request.URL) { // who asks to be left alone is another server
 		outcome.Alone = 0
 	}
 	t.turn.End(outcome)

@@ -67,9 +67,8 @@ func (c *Client) fileURL(method, text string) (*url.URL, error) {
 	base.Path += "/"
 	u := base.ResolveReference(ref)
 	shown := shownFile(u)
-	own := strings.EqualFold(u.Hostname(), c.root.Hostname())
 	if (u.Scheme == "http" || u.Scheme == "https") && u.User == nil {
-		if own && u.Scheme == c.root.Scheme && portOf(u) == portOf(c.root) {
+		if u.Scheme == c.root.Scheme && c.isOwn(u) {
 			return u, nil
 		}
 		for _, rule := range c.fileHosts {
@@ -80,11 +79,17 @@ func (c *Client) fileURL(method, text string) (*url.URL, error) {
 	}
 	e := &APIError{Method: method, URL: shown, Err: ErrForeignHost, class: ClassPair}
 	e.Hint = fmt.Sprintf("the server keeps its files on %s: if that is right, add it to the file hosts of this server", u.Host)
-	if own && u.Scheme == "http" && c.root.Scheme == "https" {
+	if strings.EqualFold(u.Hostname(), c.root.Hostname()) && u.Scheme == "http" && c.root.Scheme == "https" {
 		e.Hint = "the server speaks https and names its files with http: correct its api_fqdn or bookshelf URL, " +
 			"or add http://" + u.Host + " to the file hosts if you accept that"
 	}
 	return nil, e
+}
+
+// isOwn reports whether a URL is one of the server itself. Chef servers name their
+// files with the port, also where it goes without saying.
+func (s *shared) isOwn(u *url.URL) bool {
+	return strings.EqualFold(u.Hostname(), s.root.Hostname()) && portOf(u) == portOf(s.root)
 }
 
 // shownFile is a file's URL for messages: no query, since it holds a signature.

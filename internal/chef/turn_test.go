@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -71,6 +72,26 @@ func TestRetryAfterOfAnotherHost(t *testing.T) {
 	}
 	if _, err := c.DoGlobal(t.Context(), http.MethodGet, "/users", nil, nil); err != nil {
 		t.Errorf("the Chef server is left alone: %v", err)
+	}
+}
+
+// A Chef server names its files with the port, which a configuration leaves out.
+func TestTheServersOwnFilesAreTheServer(t *testing.T) {
+	server := httptest.NewServer(says(503, "", "Retry-After", "600"))
+	defer server.Close()
+	for _, u := range []string{"http://chef.example.com/f", "http://Chef.example.com:80/f"} {
+		_, own := pacedClient(pace.Limits{})
+		c := clientOf(t, "http://chef.example.com", own, noRetries)
+		c.files.Proxy = nil
+		c.files.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+		}
+		if _, err := c.DownloadFile(t.Context(), u, md5a, io.Discard); RetryAfter(err) != 10*time.Minute {
+			t.Fatalf("%s: %v", u, err)
+		}
+		if c.Pace().Stats().AloneUntil.IsZero() {
+			t.Errorf("%s: the server asked to be left alone, and is not", u)
+		}
 	}
 }
 

@@ -89,6 +89,10 @@ func sameServer(a, b *Server) bool {
 	return a.URL != "" && canonical(a.URL) == canonical(b.URL)
 }
 
+// OneServer reports whether the primary and the replica are one server for certain,
+// however their URLs are written.
+func (c *Config) OneServer() bool { return sameServer(&c.Primary, &c.Replica) }
+
 // canonical makes equal what is the same to a client.
 func canonical(raw string) string {
 	u, err := url.Parse(raw)

@@ -11,7 +11,7 @@ type paces struct{ primary, replica *pace.Server }
 
 func newPaces(cfg *config.Config) paces {
 	primary, replica := limitsOf(cfg, cfg.Primary), limitsOf(cfg, cfg.Replica)
-	if cfg.Primary.URL == cfg.Replica.URL {
+	if cfg.OneServer() {
 		one := pace.New(primary.Both(replica), pace.Clock{})
 		return paces{one, one}
 	}

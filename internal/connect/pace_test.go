@@ -46,7 +46,8 @@ maintenance '22:00-23:30'`)
 	}
 }
 
-// TestOneServer: two organizations of one server are asked for together.
+// TestOneServer: two organizations of one server are asked for together, however its
+// URL is written.
 func TestOneServer(t *testing.T) {
 	s := newSetup(t, "")
 	s.load(fmt.Sprintf(`role :replica
@@ -64,5 +65,30 @@ ec_sync_client['sync_key'] = '%[2]s'`, s.primary.URL, s.key))
 	want := pace.Limits{Parallel: 4, RequestsPerSecond: 10, BytesPerSecond: 1000}
 	if c.Engine.Primary.Pace() != c.Engine.Replica.Pace() || c.Engine.Primary.Pace().Stats().Limits != want {
 		t.Errorf("limits %+v and %+v", c.Engine.Primary.Pace().Stats().Limits, c.Engine.Replica.Pace().Stats().Limits)
+	}
+	for _, tt := range []struct {
+		master, replica string
+		one             bool
+	}{
+		{"https://chef.example.com", "https://chef.example.com:443", true},
+		{"https://Chef.example.com", "https://chef.example.com./", true},
+		{"http://chef.example.com:80", "http://chef.example.com", true},
+		{"https://chef.example.com", "https://chef.example.com:8443", false},
+		{"https://chef.example.com", "https://chef2.example.com", false},
+	} {
+		s.load(fmt.Sprintf(`role :replica
+master '%s'
+replica '%s'
+organizations [{ :source => 'acme', :destination => 'other' }]
+master_limit['requests_per_second'] = 20
+ec_sync_client['sync_user'] = 'x'
+ec_sync_client['sync_key'] = '%s'`, tt.master, tt.replica, s.key))
+		c, err := s.conn.Connect(t.Context(), s.cfg.Pairs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Engine.Primary.Pace() == c.Engine.Replica.Pace(); got != tt.one {
+			t.Errorf("%s and %s: one pace %t, want %t", tt.master, tt.replica, got, tt.one)
+		}
 	}
 }
