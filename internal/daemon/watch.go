@@ -65,8 +65,7 @@ func paces(c *connect.Connector) func() []telemetry.Pace {
 	}
 }
 
-// watch serves the metrics and looks at the pairs, as far as the configuration asks
-// for it.
+// watch serves the metrics, if the configuration asks for it, and looks at the pairs.
 func (d *Daemon) watch(ctx context.Context, cfg *config.Config) error {
 	w := &d.watching
 	if w.metrics != nil {
@@ -78,12 +77,7 @@ func (d *Daemon) watch(ctx context.Context, cfg *config.Config) error {
 	}
 	o := watch.Options{
 		Client: d.client, Namespace: d.namespace, Replica: cfg.Name, Pairs: cfg.Pairs, Log: d.log, Metrics: w.metrics,
-	}
-	if cfg.Watch.WebhookURL != "" {
-		o.StaleAfter = cfg.Watch.StaleAfter
-	}
-	if o.Metrics == nil && o.StaleAfter == 0 {
-		return nil
+		StaleAfter: cfg.Watch.StaleAfter, Webhook: cfg.Watch.WebhookURL != "",
 	}
 	wctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w.stop = stop

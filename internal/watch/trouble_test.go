@@ -61,3 +61,54 @@ func TestListsThatFail(t *testing.T) {
 		t.Errorf("said %d times:\n%s", n, said.String())
 	}
 }
+
+// TestARecoveryIsNotToldEachRound: an incident stays open while its webhook does not
+// answer. Each time that it is told something adds to its history.
+func TestARecoveryIsNotToldEachRound(t *testing.T) {
+	w := newWorld(1)
+	w.see(t, w.in(workflows.ModeHalted), "halted")
+	w.mute = true
+	w.see(t, w.following(0), "recovered")
+	w.see(t, w.following(0))
+	w.see(t, w.in(workflows.ModeHalted), "halted") // meanwhile, and well again: both are news
+	w.see(t, w.following(0), "recovered")
+	w.see(t, w.following(0))
+	w.clock = w.clock.Add(again)
+	w.see(t, w.following(0), "recovered") // the first may have come before what it ends
+	w.mute = false
+	w.clock = w.clock.Add(again)
+	w.see(t, w.following(0), "recovered")
+	w.see(t, w.following(0))
+}
+
+// TestWithoutAWebhook: nothing is told that begins, and what was told when there was one
+// ends with its trouble. Other pairs are looked at for the metrics only.
+func TestWithoutAWebhook(t *testing.T) {
+	w := newWorld(3)
+	w.see(t, w.in(workflows.ModeHalted), "halted")
+	w.restart(w.o.Pairs)
+	w.o.Webhook = false
+	other := w.o.Pairs[1]
+	w.looks[other] = w.in(workflows.ModeHalted)
+	looks := func(want int) {
+		t.Helper()
+		if len(w.looked) != want {
+			t.Errorf("%d looks, want %d", len(w.looked), want)
+		}
+		w.looked = nil
+	}
+	w.looked = nil
+	w.see(t, w.in(workflows.ModeHalted))
+	looks(1)
+	w.see(t, w.following(0), "recovered")
+	looks(1)
+	w.see(t, w.following(0))
+	looks(0)
+
+	w.o.Metrics = telemetry.NewMetrics(telemetry.MetricsOptions{Replica: "sync"})
+	w.see(t, w.in(workflows.ModeHalted))
+	looks(3)
+	w.incidents[workflows.IncidentWorkflowID(acme)] = "" // of another ec-syncd, which has one
+	w.see(t, w.in(workflows.ModeHalted))
+	w.see(t, w.following(0), "recovered")
+}

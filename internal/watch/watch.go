@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -25,9 +26,17 @@ const (
 
 	// besides is how many looks run side by side.
 	besides = 4
+
+	// Seldom is how often somebody looks whom neither metrics nor a webhook ask to:
+	// there may be incidents of the time when a webhook did.
+	Seldom = 5 * time.Minute
+
+	// again is after how long an incident is told again that its pair is well. It stays
+	// open while the webhook does not answer, and each time adds to its history.
+	again = 5 * time.Minute
 )
 
-// Options are the arguments of [New]. All but Metrics and StaleAfter are required.
+// Options are the arguments of [New]. All but Metrics and Webhook are required.
 type Options struct {
 	Client    client.Client
 	Namespace string
@@ -38,9 +47,12 @@ type Options struct {
 	// Metrics show the pairs; nil shows them nowhere.
 	Metrics *telemetry.Metrics
 
-	// StaleAfter is how long a pair may be without success. 0 tells no webhook of
-	// anything.
+	// StaleAfter is how long a pair may be without success.
 	StaleAfter time.Duration
+
+	// Webhook says that there is one to be told. Without one no incident begins; those
+	// that are open end when their pairs recover.
+	Webhook bool
 }
 
 // Watcher watches the pairs of a replica. Make one with [New].
@@ -52,6 +64,10 @@ type Watcher struct {
 	trouble  string    // what was logged last
 
 	seen map[object.Pair]*seen
+
+	// ends says of incidents that were told that their pairs are well, by their IDs,
+	// when they may be told again.
+	ends map[string]time.Time
 }
 
 // seen is what a Watcher knows of a pair.
@@ -69,7 +85,7 @@ func New(o Options) *Watcher {
 }
 
 func newWatcher(o Options, t temporalClient, now func() time.Time) *Watcher {
-	w := &Watcher{o: o, temporal: t, now: now, since: now(), seen: map[object.Pair]*seen{}}
+	w := &Watcher{o: o, temporal: t, now: now, since: now(), seen: map[object.Pair]*seen{}, ends: map[string]time.Time{}}
 	for _, p := range o.Pairs {
 		w.seen[p] = &seen{told: map[string]bool{}}
 	}
@@ -78,7 +94,11 @@ func newWatcher(o Options, t temporalClient, now func() time.Time) *Watcher {
 
 // Run watches until ctx ends.
 func (w *Watcher) Run(ctx context.Context) {
-	t := time.NewTicker(Every)
+	every := Every
+	if w.unasked() {
+		every = Seldom
+	}
+	t := time.NewTicker(every)
 	defer t.Stop()
 	for {
 		w.round(ctx)
@@ -90,27 +110,40 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
+// unasked reports whether neither metrics nor a webhook want to know of the pairs.
+func (w *Watcher) unasked() bool { return w.o.Metrics == nil && !w.o.Webhook }
+
 // round looks at as many pairs as one round may, shows them, and tells of them.
 func (w *Watcher) round(ctx context.Context) {
 	open, err := w.temporal.open(ctx, workflows.Name)
 	var incidents map[string]string
-	if w.o.StaleAfter > 0 && err == nil {
+	if err == nil {
 		incidents, err = w.temporal.open(ctx, workflows.IncidentName)
 	}
 	w.say(ctx, err)
-	looked, answered := w.look(ctx, w.next(open), open)
+	looked, answered := w.look(ctx, w.next(open, incidents), open)
 	if ctx.Err() != nil {
 		return
 	}
 	w.o.Metrics.Temporal(err == nil || answered)
 	w.show()
-	if w.o.StaleAfter > 0 {
-		for _, p := range looked {
-			_, isOpen := incidents[workflows.IncidentWorkflowID(p)]
-			w.tell(ctx, p, isOpen)
+	w.tellAll(ctx, looked, open, incidents)
+}
+
+// tellAll tells the incidents of pairs that were looked at, and of those that are not
+// in chef-sync.rb. What does not fit into the time of a round has the next one.
+func (w *Watcher) tellAll(ctx context.Context, looked []object.Pair, open, incidents map[string]string) {
+	ctx, cancel := context.WithTimeout(ctx, Every)
+	defer cancel()
+	maps.DeleteFunc(w.ends, func(id string, _ time.Time) bool { _, isOpen := incidents[id]; return !isOpen })
+	for _, p := range looked {
+		if ctx.Err() != nil {
+			return
 		}
-		w.gone(ctx, incidents)
+		_, isOpen := incidents[workflows.IncidentWorkflowID(p)]
+		w.tell(ctx, p, isOpen)
 	}
+	w.gone(ctx, open, incidents)
 }
 
 // say logs what goes wrong once, until it is something else.
@@ -119,15 +152,16 @@ func (w *Watcher) say(ctx context.Context, err error) {
 	if err != nil {
 		text = err.Error()
 	}
-	if text != "" && text != w.trouble && ctx.Err() == nil {
+	if text != "" && text != w.trouble && ctx.Err() == nil && !w.unasked() {
 		w.o.Log.WarnContext(ctx, "metrics and webhook know little of the pairs", "err", text)
 	}
 	w.trouble = text
 }
 
 // next returns the pairs whose turn it is: first those that nobody has looked at or
-// that have changed since, then those that were looked at longest ago.
-func (w *Watcher) next(open map[string]string) []object.Pair {
+// that have changed since, then those that were looked at longest ago. Unasked, only
+// those with an incident are worth a look.
+func (w *Watcher) next(open, incidents map[string]string) []object.Pair {
 	urgent := func(p object.Pair) int {
 		s := w.seen[p]
 		if text, listed := open[p.WorkflowID()]; s.tried.IsZero() || listed && text != s.text {
@@ -136,6 +170,9 @@ func (w *Watcher) next(open map[string]string) []object.Pair {
 		return 1
 	}
 	all := slices.Clone(w.o.Pairs)
+	if w.unasked() {
+		all = slices.DeleteFunc(all, func(p object.Pair) bool { _, isOpen := incidents[workflows.IncidentWorkflowID(p)]; return !isOpen })
+	}
 	slices.SortStableFunc(all, func(a, b object.Pair) int {
 		return cmp.Or(cmp.Compare(urgent(a), urgent(b)), w.seen[a].tried.Compare(w.seen[b].tried))
 	})
@@ -184,12 +221,17 @@ func (w *Watcher) show() {
 func (w *Watcher) tell(ctx context.Context, p object.Pair, isOpen bool) {
 	s := w.seen[p]
 	events, over := judge(p, s.look, w.since, w.o.StaleAfter)
-	if over && (isOpen || len(s.told) > 0) {
+	id := workflows.IncidentWorkflowID(p)
+	if over && (len(s.told) > 0 || isOpen && w.mayEnd(id)) {
 		if err := w.temporal.over(ctx, p, recovered(p, s.look)); err != nil {
 			w.o.Log.WarnContext(ctx, "recovery not told", "org", p.Destination, "err", err)
 			return
 		}
 		clear(s.told)
+		w.ends[id] = w.now().Add(again)
+	}
+	if !w.o.Webhook {
+		return
 	}
 	for _, e := range events {
 		if s.told[e.ID] {
@@ -202,3 +244,6 @@ func (w *Watcher) tell(ctx context.Context, p object.Pair, isOpen bool) {
 		s.told[e.ID] = true
 	}
 }
+
+// mayEnd reports whether an incident was not told just now that its pair is well.
+func (w *Watcher) mayEnd(id string) bool { return !w.now().Before(w.ends[id]) }

@@ -32,6 +32,7 @@ type fake struct {
 	blind     error // of lists
 	deaf      error // to news and recoveries
 	late      bool  // incidents are not listed yet
+	mute      bool  // incidents stay open: their webhook does not answer
 }
 
 func (f *fake) open(_ context.Context, workflowType string) (map[string]string, error) {
@@ -45,8 +46,10 @@ func (f *fake) open(_ context.Context, workflowType string) (map[string]string, 
 		return f.incidents, nil
 	}
 	out := map[string]string{}
-	for p := range f.looks {
-		out[p.WorkflowID()] = f.attribute[p]
+	for p, l := range f.looks {
+		if l.running {
+			out[p.WorkflowID()] = f.attribute[p]
+		}
 	}
 	return out, nil
 }
@@ -68,6 +71,8 @@ func (f *fake) news(_ context.Context, p object.Pair, e activities.Event) error 
 }
 
 func (f *fake) over(_ context.Context, p object.Pair, e activities.Event) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.deaf != nil {
 		return f.deaf
 	}
@@ -75,7 +80,9 @@ func (f *fake) over(_ context.Context, p object.Pair, e activities.Event) error 
 		e.Event += ", and nothing was open"
 	}
 	f.told = append(f.told, e.Event)
-	delete(f.incidents, workflows.IncidentWorkflowID(p))
+	if !f.mute {
+		delete(f.incidents, workflows.IncidentWorkflowID(p))
+	}
 	return nil
 }
 
@@ -107,7 +114,7 @@ func newWorld(n int) *world {
 
 // restart makes another watcher, which remembers nothing.
 func (w *world) restart(pairs []object.Pair) {
-	w.Watcher = newWatcher(Options{Replica: "sync", Pairs: pairs, Log: quiet, StaleAfter: 15 * time.Minute}, w.fake, func() time.Time { return w.clock })
+	w.Watcher = newWatcher(Options{Replica: "sync", Pairs: pairs, Log: quiet, StaleAfter: 15 * time.Minute, Webhook: true}, w.fake, func() time.Time { return w.clock })
 }
 
 // following is a pair that found nothing new some time ago.
@@ -307,7 +314,7 @@ func TestManyPairs(t *testing.T) {
 	last := w.looked[0]
 	w.attribute[last] = "ChefSyncMode=halted"
 	w.clock, w.looked = w.clock.Add(Every), nil
-	if next := w.next(map[string]string{last.WorkflowID(): "ChefSyncMode=halted"}); next[0] != last {
+	if next := w.next(map[string]string{last.WorkflowID(): "ChefSyncMode=halted"}, nil); next[0] != last {
 		t.Errorf("the pair that has changed is not the next: %v", next[0])
 	}
 }
