@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"unicode"
 )
 
 // TLSOptions says which servers to believe and how to prove who we are. The
@@ -66,6 +67,11 @@ func (o TLSOptions) config(host string) (*tls.Config, error) {
 		pin, err := parsePin(o.PinSHA256)
 		if err != nil {
 			return nil, err
+		}
+		// Certificates and connections know the name in one form only.
+		host = strings.TrimSuffix(host, ".")
+		if strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
+			return nil, fmt.Errorf("a pin needs the host name %q in the form that DNS has it, with xn--", host)
 		}
 		// The standard verification would refuse the self-signed certificate
 		// that a pin is for; verifyPin takes its place.

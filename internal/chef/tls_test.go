@@ -2,6 +2,7 @@ package chef
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -9,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -106,6 +108,51 @@ func TestPinIsForTheServerOnly(t *testing.T) {
 		if err := cfg.VerifyConnection(state(tt.name, tt.cert)); (err == nil) != tt.ok {
 			t.Errorf("host %q: got %v, want ok %t", tt.name, err, tt.ok)
 		}
+	}
+}
+
+// Insecure believes other hosts, and the server only with the pinned key, however its
+// name is written.
+func TestPinAndInsecure(t *testing.T) {
+	mine, theirs := certs.SelfSigned(t, time.Hour, "127.0.0.1"), certs.SelfSigned(t, time.Hour, "localhost")
+	for _, host := range []string{"chef.example.com", "Chef.example.com", "chef.example.com."} {
+		cfg, err := TLSOptions{PinSHA256: hex.EncodeToString(mine.Pin()), Insecure: true}.config(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			name string
+			cert certs.Certificate
+			ok   bool
+		}{
+			{"chef.example.com", mine, true},
+			{"chef.example.com", theirs, false},
+			{"files.example.com", theirs, true},
+		} {
+			err := cfg.VerifyConnection(tls.ConnectionState{ServerName: tt.name, PeerCertificates: []*x509.Certificate{tt.cert.Leaf}})
+			if (err == nil) != tt.ok || err != nil && !errors.Is(err, errPin) {
+				t.Errorf("server %s, connected to %s: got %v, want ok %t", host, tt.name, err, tt.ok)
+			}
+		}
+	}
+	if _, err := (TLSOptions{PinSHA256: hex.EncodeToString(mine.Pin())}).config("bücher.example.com"); err == nil || !strings.Contains(err.Error(), "xn--") {
+		t.Errorf("a name that no connection has: got %v", err)
+	}
+}
+
+// What crypto/tls calls the host of a connection is what the pin is compared by.
+func TestPinOfAHostWithADot(t *testing.T) {
+	mine, theirs := certs.SelfSigned(t, time.Hour, "127.0.0.1"), certs.SelfSigned(t, time.Hour, "127.0.0.1")
+	server := tlsServer(t, theirs, nil)
+	c := clientOf(t, "https://chef.example.com.", noRetries, func(o *Options) {
+		o.TLS = TLSOptions{PinSHA256: hex.EncodeToString(mine.Pin()), Insecure: true}
+	})
+	c.transport.Proxy = nil
+	c.transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+	}
+	if _, err := c.ListRoles(t.Context()); !errors.Is(err, errPin) {
+		t.Errorf("got %v, want that the key is not the pinned one", err)
 	}
 }
 
