@@ -87,6 +87,9 @@ func (a *App) printer(c *cli.Context) (*printer, error) {
 	default:
 		return nil, unusable(commandName(c), "--output %s: there are %s and %s", o, outputTable, outputJSON)
 	}
+	if a.Terminal.Out && a.Columns != nil {
+		p.width = a.Columns()
+	}
 	noColor, _ := a.Env.LookupEnv("NO_COLOR") // https://no-color.org
 	p.colors = a.Terminal.Out && !c.Bool(flagNoColor) && noColor == ""
 	return p, nil

@@ -25,6 +25,10 @@ type App struct {
 	// one, colours, progress and the clearing of --watch appear only there.
 	Terminal Terminal
 
+	// Columns is the width of the terminal that Stdout is; 0 if that is not known, and
+	// nil for never.
+	Columns func() int
+
 	// Connect reaches Temporal.
 	Connect func(context.Context, Target) (Temporal, error)
 
@@ -63,6 +67,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	a := &App{
 		Stdin: stdin, Stdout: stdout, Stderr: stderr,
 		Terminal:      Terminal{In: isTerminal(stdin), Out: isTerminal(stdout), Err: isTerminal(stderr)},
+		Columns:       func() int { return columns(stdout) },
 		Connect:       Dial,
 		Now:           time.Now,
 		Sleep:         sleep,
@@ -78,6 +83,19 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor is small
+}
+
+// columns is the width of a terminal; 0 if it does not say.
+func columns(stream any) int {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd())) //nolint:gosec // as above
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

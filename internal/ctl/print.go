@@ -46,6 +46,7 @@ type printer struct {
 	out, err io.Writer
 	json     bool
 	colors   bool
+	width    int // of the terminal, in columns; 0 = none, or not known
 	now      func() time.Time
 	config   string // that the command line names; see onConfig
 }
@@ -78,7 +79,7 @@ func (p *printer) warn(hint, format string, args ...any) {
 func (p *printer) rows(header []string, rows [][]string) {
 	t := table.NewWriter()
 	t.SetStyle(table.Style{
-		Box:     table.BoxStyle{PaddingRight: "  ", UnfinishedRow: "…"},
+		Box:     table.BoxStyle{PaddingRight: strings.Repeat(" ", columnGap), UnfinishedRow: "…"},
 		Options: table.Options{},
 	})
 	t.AppendHeader(tableRow(header))
@@ -132,6 +133,14 @@ func (p *printer) ago(t *time.Time) string {
 		layout = "2006-01-02 15:04"
 	}
 	return t.UTC().Format(layout) + " (" + span(d) + " ago)"
+}
+
+// since is how long ago something was.
+func (p *printer) since(t *time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return span(p.now().Sub(*t)) + " ago"
 }
 
 // in is a time to come.

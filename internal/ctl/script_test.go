@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write what chef-sync-ctl prints into th
 //	code N              the exit code of the last chef-sync-ctl was N
 //	calls               prints what was asked of Temporal since the last calls
 //
-// those of [serverCommands], and the variables TERMINAL (in,out,err), ANSWER (what is typed there), WATCH (how
+// those of [serverCommands], and the variables TERMINAL (in,out,err), WIDTH (its columns), ANSWER (what is typed there), WATCH (how
 // many looks --watch takes), and those of chef-sync-ctl.
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -106,6 +106,7 @@ func runProgram(ts *testscript.TestScript, neg bool, args []string) {
 	a := &App{
 		Stdin: strings.NewReader(ts.Getenv("ANSWER")), Stdout: ts.Stdout(), Stderr: ts.Stderr(),
 		Terminal:      Terminal{In: slices.Contains(terminal, "in"), Out: slices.Contains(terminal, "out"), Err: slices.Contains(terminal, "err")},
+		Columns:       func() int { n, _ := strconv.Atoi(ts.Getenv("WIDTH")); return n },
 		Connect:       w.connect,
 		Now:           w.now,
 		Sleep:         w.sleep,

@@ -38,6 +38,9 @@ come), stopping and stopped (by an operator), halted (asks before it deletes
 much), waiting (for a trouble to pass, or for the end of a maintenance), not
 started, removed, synced once (by sync-once), no answer.
 
+A terminal that is too narrow for the table gets less of it, and is told what is
+left out. A pipe and a file get all.
+
 The last synchronization is the last time that the replica was known to have
 everything up to the cursor. With --watch, json is one line for each look.
 
@@ -76,6 +79,9 @@ func showStatus(ctx context.Context, k *call) error {
 func (k *call) watch(ctx context.Context, one *object.Pair) error {
 	var last error
 	for {
+		if k.app.Terminal.Out && k.app.Columns != nil { // it may have another size now
+			k.print.width = k.app.Columns()
+		}
 		err := k.lookOnce(ctx, one)
 		if ctx.Err() != nil {
 			return last

@@ -33,10 +33,17 @@ func (p *printer) status(rows []Row, l look) error {
 	for _, r := range rows {
 		cells = append(cells, p.statusRow(r))
 	}
-	p.rows([]string{
+	leftOut := p.fitted([]string{
 		"ORGANIZATION", "STATE", "FEED", "CURSOR", "BEHIND",
 		"LAST SYNC (UTC)", "NEXT SYNC", "UNSYNCED", "VERIFIED",
-	}, cells)
+	}, cells, []narrower{
+		{column: "LAST SYNC (UTC)", as: "LAST SYNC", cell: func(i int) string { return p.since(rows[i].LastSync) }},
+		{column: "CURSOR"},
+		{column: "FEED"},
+		{column: "VERIFIED", as: "VERIFIED", cell: func(i int) string { return p.verdict(rows[i]) }},
+		{column: "NEXT SYNC"},
+		{column: "VERIFIED"},
+	})
 	for _, r := range rows {
 		p.note(r)
 	}
@@ -45,6 +52,9 @@ func (p *printer) status(rows []Row, l look) error {
 		p.noteLeft(r)
 	}
 	p.noteSlowed(rows)
+	if leftOut != "" {
+		fmt.Fprintln(p.out, "\n"+p.paint(faint, "no room here for "+leftOut+"; --output json has all"))
+	}
 	if l.watch {
 		fmt.Fprintln(p.out)
 	}
@@ -73,6 +83,14 @@ func (p *printer) statusRow(r Row) []string {
 
 // verified is how the last verification ended, and how long ago.
 func (p *printer) verified(r Row) string {
+	if r.idle() || r.State == stateNoAnswer || r.Verified == nil {
+		return p.verdict(r)
+	}
+	return p.verdict(r) + p.paint(verdictColor(r), " ("+span(p.now().Sub(r.Verified.At))+" ago)")
+}
+
+// verdict is how the last verification ended.
+func (p *printer) verdict(r Row) string {
 	switch {
 	case r.idle():
 		return "-"
@@ -81,15 +99,22 @@ func (p *printer) verified(r Row) string {
 	case r.Verified == nil:
 		return "never"
 	}
-	paint, text := green, string(r.Verified.Verdict)
+	text := string(r.Verified.Verdict)
+	if r.Verified.Verdict == reports.Differs {
+		text = fmt.Sprintf("%d differ", r.Verified.Differ)
+	}
+	return p.paint(verdictColor(r), cell(text))
+}
+
+func verdictColor(r Row) color {
 	switch r.Verified.Verdict {
 	case reports.Equal:
+		return green
 	case reports.Differs:
-		paint, text = red, fmt.Sprintf("%d differ", r.Verified.Differ)
+		return red
 	default:
-		paint = yellow
+		return yellow
 	}
-	return p.paint(paint, cell(text)+" ("+span(p.now().Sub(r.Verified.At))+" ago)")
 }
 
 // stateText is the state of a pair, with what it waits for if that was meant.
