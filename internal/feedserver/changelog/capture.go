@@ -41,6 +41,8 @@ type capturer struct {
 	// settled is the database's snapshot at the begin of a pass that left nothing
 	// to do; while it is the same, nothing at all was committed.
 	settled string
+
+	took time.Duration // by the last pass of a server that makes them
 }
 
 // passed says what a pass did.

@@ -54,8 +54,8 @@ type Options struct {
 	// another one is in use [Status] has it as a problem.
 	Capture Capture
 
-	// Interval is the time between two passes. A pass by snapshots that takes
-	// more than a tenth of it is followed by a pause nine times as long.
+	// Interval is the time between two passes. Where passes take more than a tenth
+	// of it the pause is nine times as long as they are, and five minutes at most.
 	Interval time.Duration
 
 	// TombstoneAge is how long deletions are remembered: whoever was away for

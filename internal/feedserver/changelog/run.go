@@ -13,6 +13,7 @@ import (
 const (
 	maxOutboxWait = 100 * time.Millisecond // between two looks at the outbox
 	maxPruneWait  = time.Minute            // between two looks for old tombstones
+	maxPause      = 5 * time.Minute        // between two passes, however long they take
 )
 
 // errConnection says that a pass failed with its connection.
@@ -53,13 +54,8 @@ func (l *Log) serve(ctx context.Context) error {
 	if _, err := conn.Exec(ctx, `SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false), set_config('tcp_keepalives_count', '3', false)`); err != nil {
 		return err
 	}
-	for leads := false; !leads; {
-		if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, $2)`, lockClass, lockServer).Scan(&leads); err != nil {
-			return err
-		}
-		if !leads && !sleep(ctx, l.o.Interval) {
-			return ctx.Err()
-		}
+	if err := l.lead(ctx, conn); err != nil {
+		return err
 	}
 	l.set(func(r *running) { r.leads = true })
 	l.o.Logger.Info("this server writes the change log")
@@ -70,6 +66,28 @@ func (l *Log) serve(ctx context.Context) error {
 			return err
 		}
 		if !sleep(ctx, pause) {
+			return ctx.Err()
+		}
+	}
+}
+
+// lead waits until no other server writes the log.
+func (l *Log) lead(ctx context.Context, conn *pgx.Conn) error {
+	for {
+		var leads bool
+		if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, $2)`, lockClass, lockServer).Scan(&leads); err != nil {
+			return err
+		}
+		if leads {
+			return nil
+		}
+		l.set(func(r *running) {
+			if r.problem != nil {
+				l.o.Logger.Info("another server writes the change log")
+			}
+			r.problem = nil
+		})
+		if !sleep(ctx, l.o.Interval) {
 			return ctx.Err()
 		}
 	}
@@ -92,7 +110,7 @@ func (l *Log) turn(ctx context.Context, c *capturer, conn *pgx.Conn) (time.Durat
 		return 0, fmt.Errorf("%w: %w", errConnection, err)
 	case err != nil:
 		l.failed(err)
-		return max(l.o.Interval, 9*took), nil
+		return c.rest(took, l.o.Interval), nil
 	}
 	l.set(func(r *running) {
 		if r.problem != nil {
@@ -105,7 +123,20 @@ func (l *Log) turn(ctx context.Context, c *capturer, conn *pgx.Conn) (time.Durat
 	if p.capture == Triggers {
 		interval = min(interval, maxOutboxWait)
 	}
-	return max(interval-took, 9*took), nil
+	if p.idle {
+		return interval, nil
+	}
+	return c.rest(took, max(interval-took, 0)), nil
+}
+
+// rest returns the pause after a pass with work that took so long: at least the
+// given one, and nine times as long as the shorter of the last two. One alone that
+// took long waited for a lock of somebody's, or had much to make up for, and no
+// change is to be late for that.
+func (c *capturer) rest(took, least time.Duration) time.Duration {
+	usual := min(took, c.took)
+	c.took = took
+	return max(least, min(9*usual, maxPause))
 }
 
 // settle does what follows from a pass: it logs, and removes triggers that are
