@@ -19,7 +19,12 @@ type Door struct {
 // NewDoor serves h until the test ends.
 func NewDoor(t testing.TB, h http.Handler) *Door {
 	t.Helper()
-	d := &Door{handler: h, http: httptest.NewServer(h)}
+	l, err := net.Listen("tcp", loopback(borrowPort(t))) // nobody else is given it while it is down
+	if err != nil {
+		t.Fatalf("harness: %v", err)
+	}
+	d := &Door{handler: h}
+	d.serve(l)
 	d.URL = d.http.URL
 	t.Cleanup(func() { d.http.Close() })
 	return d
@@ -42,6 +47,10 @@ func (d *Door) Up(t testing.TB) {
 		t.Fatalf("harness: serve %s again: %v", d.URL, err)
 	}
 	d.http.Config.Close()
+	d.serve(l)
+}
+
+func (d *Door) serve(l net.Listener) {
 	d.http = httptest.NewUnstartedServer(d.handler)
 	d.http.Listener.Close()
 	d.http.Listener = l

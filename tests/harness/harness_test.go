@@ -2,9 +2,13 @@ package harness
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -99,14 +103,38 @@ func TestPostgres(t *testing.T) {
 	}
 }
 
+// Nobody is given a port twice, nor one that another process was given, as long as that
+// runs: not even if nobody listens there.
 func TestFreePort(t *testing.T) {
-	seen := map[int]bool{}
-	for range 50 {
+	const others = "CHEF_SYNC_TEST_PORTS"
+	if blocks := os.Getenv(others); blocks != "" { // the other process
+		for text := range strings.SplitSeq(blocks, " ") {
+			block, err := strconv.Atoi(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var p ports
+			if ours, err := p.lock(block); ours || err != nil {
+				t.Errorf("the ports of block %d could be had twice (%v)", block, err)
+			}
+		}
+		fmt.Println("looked at", blocks)
+		return
+	}
+	seen, blocks := map[int]bool{}, map[string]bool{}
+	for range portBlock + 50 { // of two blocks, at least
 		p := FreePort(t)
 		if seen[p] {
 			t.Fatalf("port %d was given twice", p)
 		}
 		seen[p] = true
+		blocks[strconv.Itoa((p-firstPort)/portBlock)] = true
+	}
+	list := strings.Join(slices.Collect(maps.Keys(blocks)), " ")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestFreePort$")
+	cmd.Env = append(os.Environ(), others+"="+list)
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "looked at "+list) {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -16,7 +16,7 @@ var run struct {
 	sync.Mutex
 	dir      string
 	watchdog *os.File // the write end of the pipe that the watchdog reads
-	ports    map[int]bool
+	ports    ports
 	builds   map[string]*build
 	keys     *keypair
 	pg       *PG

@@ -3,12 +3,10 @@ package harness
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -27,38 +25,6 @@ func eventually(limit time.Duration, yes func() bool) bool {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-}
-
-// Ports are taken from below those that systems give to outgoing connections
-// (32768 and up on Linux, 49152 and up elsewhere): a server that is killed must
-// find its port free when it starts again.
-const firstPort, lastPort = 15000, 32000
-
-// FreePort returns a TCP port on 127.0.0.1 that was free just now and that no
-// other call in this process gets. Another process may still take it; whoever
-// starts a server on it has to be ready to try another one.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	run.Lock()
-	defer run.Unlock()
-	if run.ports == nil {
-		run.ports = map[int]bool{}
-	}
-	for range 1000 {
-		port := firstPort + rand.IntN(lastPort-firstPort)
-		if run.ports[port] {
-			continue
-		}
-		l, err := net.Listen("tcp", loopback(port))
-		if err != nil {
-			continue
-		}
-		l.Close()
-		run.ports[port] = true
-		return port
-	}
-	t.Fatalf("harness: no free port on 127.0.0.1 between %d and %d", firstPort, lastPort)
-	return 0
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
