@@ -34,6 +34,7 @@ type shared struct {
 	files     *http.Transport // file transfers; apart, since their connections get closed
 	fileHosts []hostRule
 	pace      *pace.Server
+	maxAnswer int64 // bytes
 
 	signVersion   atomic.Value // string, the one in use
 	apiVersion    atomic.Int32 // versionUnknown until negotiated
@@ -74,6 +75,7 @@ func New(o Options) (*Client, error) {
 		signer:    signer{user: o.User, key: o.Key},
 		fileHosts: fileHosts,
 		pace:      o.Pace,
+		maxAnswer: defaultMaxAnswer,
 		now:       time.Now,
 		pause:     pause,
 	}

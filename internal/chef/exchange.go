@@ -21,9 +21,9 @@ const (
 
 	userAgent = "chef-sync"
 
-	// maxAnswer bounds an answer of the API in bytes. Lists are never cut into
-	// pages; one of a million names is about 120 MB.
-	maxAnswer = 512 << 20
+	// defaultMaxAnswer bounds an answer of the API in bytes. Lists are never cut
+	// into pages; one of a million names is about 120 MB.
+	defaultMaxAnswer = 512 << 20
 
 	// maxRefusal bounds how much of an answer that is no success is read.
 	maxRefusal = 64 << 10
@@ -266,10 +266,10 @@ func (c *Client) exchange(ctx context.Context, r *request, signVersion string, a
 	}
 	started := time.Now()
 	defer func() {
-		c.observe(ctx, r.method, r.route, status, started, attempt)
 		outcome := c.outcome(ctx, status, header, err)
 		outcome.Read = readOf(r, status, len(answer))
 		turn.End(outcome)
+		c.observe(ctx, r.method, r.route, status, started, attempt)
 	}()
 
 	limit := c.options.Timeout + r.wait
@@ -287,15 +287,15 @@ func (c *Client) exchange(ctx context.Context, r *request, signVersion string, a
 		return 0, nil, nil, c.noAnswer(ctx, tryCtx, r.method, r.shown, err)
 	}
 	defer resp.Body.Close()
-	most := int64(maxAnswer)
-	if resp.StatusCode > 299 {
+	success, most := resp.StatusCode <= 299, c.maxAnswer
+	if !success {
 		most = maxRefusal
 	}
 	answer, err = io.ReadAll(io.LimitReader(resp.Body, most+1))
 	if err != nil {
 		return 0, nil, nil, c.noAnswer(ctx, tryCtx, r.method, r.shown, err)
 	}
-	if int64(len(answer)) > most && most == maxAnswer {
+	if int64(len(answer)) > most && success {
 		return 0, nil, nil, c.notChef(r, resp.StatusCode, fmt.Sprintf("with more than %d bytes", most))
 	}
 	return resp.StatusCode, resp.Header, answer, nil

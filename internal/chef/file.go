@@ -221,12 +221,12 @@ func (t *transfer) moved() { t.timer.Reset(t.client.options.Timeout) }
 func (t *transfer) end() {
 	t.timer.Stop()
 	t.cancel(nil)
-	t.client.observe(t.parent, t.request.Method, routeFile, t.status, t.started, t.attempt)
 	outcome := t.client.outcome(t.parent, t.status, t.header, t.err)
 	if !t.client.isOwn(t.request.URL) { // who asks to be left alone is another server
 		outcome.Alone = 0
 	}
 	t.turn.End(outcome)
+	t.client.observe(t.parent, t.request.Method, routeFile, t.status, t.started, t.attempt)
 }
 
 // body returns the body of an upload, which is sent as fast as the server may be

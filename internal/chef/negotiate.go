@@ -68,6 +68,9 @@ func parseVersionRange(text []byte) (oldest, newest int, ok bool) {
 type flexInt int
 
 func (i *flexInt) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" { // says nothing, and is not 0
+		return nil
+	}
 	var n int
 	if err := json.Unmarshal([]byte(strings.Trim(string(text), `"`)), &n); err != nil {
 		return err

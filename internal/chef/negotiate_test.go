@@ -142,3 +142,37 @@ func TestVersionsThatChangeEachTime(t *testing.T) {
 		t.Errorf("asked %d times, and then %v", asked, err)
 	}
 }
+
+// TestOddVersionHeader: what states no range that we can speak changes nothing, whoever
+// put it there.
+func TestOddVersionHeader(t *testing.T) {
+	for _, header := range []string{
+		"1", "null", "{}", "[]", `"0"`, "{", `{"min_version":"0"}`, `{"min_version":"0","max_version":"-1"}`,
+		`{"min_version":"1","max_version":"0"}`,
+		`{"min_version":"-5","min_api_version":-5,"max_version":"-1"}`, `{"min_version":"3","max_version":"7"}`, `{"min_version":"x","max_version":"1"}`,
+		`{"min_version":"0","max_version":"99999999999999999999"}`, `{"min_version":0.5,"max_version":1.5}`, `{"max_version":null}`,
+	} {
+		var asked []string
+		c := testClient(t, func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.Header.Get(versionHeader))
+			if len(asked) == 1 {
+				w.Header().Set(versionHeader, speaks(0, 1)[1])
+			} else {
+				w.Header().Set(versionHeader, header)
+			}
+			says(200, "{}")(w, r)
+		}, noRetries)
+		for range 3 {
+			if _, err := c.ListRoles(t.Context()); err != nil {
+				t.Errorf("%s: %v", header, err)
+			}
+		}
+		if got := strings.Join(asked, " "); got != "2 1 1" {
+			t.Errorf("%s: versions asked for: %s, want 2 1 1", header, got)
+		}
+		c = testClient(t, says(406, `{"error":"no"}`, versionHeader, header))
+		if _, err := c.ListRoles(t.Context()); !errors.Is(err, ErrAPIVersion) || Classify(err) != ClassPair {
+			t.Errorf("406 with %s: got %v", header, err)
+		}
+	}
+}
