@@ -186,7 +186,7 @@ func (r *reader) temporal() {
 				line = pos.line
 			}
 		}
-		r.notice(line, "temporal['tls']", "TLS and the API key of Temporal count only with temporal['address'], TEMPORAL_ADDRESS or a profile: the server inside ec-syncd has neither.")
+		r.notice(line, "temporal['tls']", "TLS and the API key of Temporal count only with temporal['address'], TEMPORAL_ADDRESS, a profile, or chef-sync-ctl --address: the server inside ec-syncd has neither.")
 	}
 	if t.Embedded() && t.Port == t.UIPort && t.Port != 0 {
 		pos := r.lines["temporal['ui_port']"]

@@ -87,7 +87,7 @@ func globalFlags(defaultConfig string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: flagConfig, Aliases: []string{"c"}, Usage: "read the configuration from `FILE` (default: $" + envConfig + ", else " + defaultConfig + ")"},
 		&cli.StringFlag{Name: flagReplica, Usage: "steer the replica called `NAME` (default: the setting name); with --address no configuration is needed, and ORG is the destination"},
-		&cli.StringFlag{Name: flagAddress, Usage: "reach Temporal at `HOST:PORT` (default: the configuration, else TEMPORAL_ADDRESS or the Temporal profile, else the server inside ec-syncd)"},
+		&cli.StringFlag{Name: flagAddress, Usage: "reach Temporal at `HOST:PORT` (default: the configuration, else TEMPORAL_ADDRESS or the Temporal profile, else the server inside ec-syncd), with the TLS and API key that the configuration or TEMPORAL_… name"},
 		&cli.StringFlag{Name: flagNamespace, Usage: "use the Temporal namespace `NAME` (default: as for --address)"},
 		&cli.StringFlag{Name: flagOutput, Aliases: []string{"o"}, Value: outputTable, Usage: "print a table or json, `FORMAT`"},
 		&cli.BoolFlag{Name: flagNoColor, DisableDefaultText: true, Usage: "print no colours; there are none either without a terminal, or with NO_COLOR set"},

@@ -133,9 +133,25 @@ func hostOf(server, word string) string {
 	return u.Hostname()
 }
 
+// reaching is the configuration as if it named the address of the command line, so that
+// TLS, API key and namespace count there as they do with temporal['address']. The
+// server inside ec-syncd, at another port than the configured one, has neither TLS nor
+// an API key: on this host they count only if chef-sync.rb names them.
+func (s settings) reaching(address string) *config.Config {
+	host, _, err := net.SplitHostPort(address)
+	t := s.cfg.Temporal
+	here := err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
+	if err != nil || !t.Embedded() || here && t.TLS == (config.TemporalTLS{}) && t.APIKeyFile == "" {
+		return s.cfg
+	}
+	as := *s.cfg
+	as.Temporal.Address = address
+	return &as
+}
+
 // target finds Temporal: the command line, else what ec-syncd itself would use.
 func (a *App) target(s settings, f settingsFlags) (Target, error) {
-	found, err := connect.Temporal(s.cfg, a.Env)
+	found, err := connect.Temporal(s.reaching(f.address), a.Env)
 	if err != nil {
 		return Target{}, fail(ExitUsage, "env | grep TEMPORAL_\ntemporal config list", "%w", err)
 	}
