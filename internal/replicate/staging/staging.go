@@ -50,6 +50,7 @@ var (
 // several processes on one bucket.
 type Store struct {
 	bucket *blob.Bucket
+	dir    string // where the bucket is a directory
 	clock  clock
 }
 
@@ -65,9 +66,11 @@ func Open(ctx context.Context, rawURL string) (*Store, error) {
 		return nil, errors.New("staging store: its URL cannot be read")
 	}
 	var bucket *blob.Bucket
+	var dir string
 	switch u.Scheme {
 	case "file":
-		bucket, err = openDir(filepath.FromSlash(u.Path))
+		dir = filepath.FromSlash(u.Path)
+		bucket, err = openDir(dir)
 	case "mem":
 		bucket = memblob.OpenBucket(nil)
 	default:
@@ -78,7 +81,7 @@ func Open(ctx context.Context, rawURL string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("staging store %s: %w", named(u), err)
 	}
-	s := &Store{bucket: bucket}
+	s := &Store{bucket: bucket, dir: dir}
 	s.clock.measure = s.measure
 	return s, nil
 }
@@ -244,24 +247,6 @@ func (s *Store) older(ctx context.Context, maxAge time.Duration) (func(*blob.Lis
 		return nil, fmt.Errorf("purge staging store: %w", err)
 	}
 	return func(o *blob.ListObject) bool { return now.Sub(o.ModTime) > maxAge }, nil
-}
-
-func (s *Store) removeIf(ctx context.Context, prefix string, unwanted func(*blob.ListObject) bool) error {
-	it := s.bucket.List(&blob.ListOptions{Prefix: prefix})
-	for {
-		o, err := it.Next(ctx)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("purge staging store: %w", err)
-		}
-		if unwanted(o) {
-			if err := s.remove(ctx, o.Key); err != nil {
-				return err
-			}
-		}
-	}
 }
 
 func (s *Store) remove(ctx context.Context, key string) error {
