@@ -10,3 +10,6 @@ func (s *Server) SetMaxHeld(n int) { s.held = make(chan struct{}, n) }
 
 // Remembered is how many names are remembered.
 func (k *Keys) Remembered() int { return len(k.names) }
+
+// SetReadTime sets how long the log may take to be read.
+func (s *Server) SetReadTime(d time.Duration) { s.readTime = d }

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -76,8 +77,8 @@ func (k *Keys) Authenticate(ctx context.Context, r *Request) (Requestor, error) 
 		return Requestor{}, ErrClock
 	}
 	user := r.Signature.User
-	if !utf8.ValidString(user) || !utf8.ValidString(r.Org) {
-		return Requestor{}, ErrDenied // PostgreSQL knows no such names
+	if !storable(user) || !storable(r.Org) {
+		return Requestor{}, ErrDenied
 	}
 	h, err := k.holder(ctx, r.Org, user)
 	if err != nil {
@@ -99,6 +100,10 @@ func (k *Keys) Authenticate(ctx context.Context, r *Request) (Requestor, error) 
 	}
 	return Requestor{}, ErrDenied
 }
+
+// storable reports whether PostgreSQL can have a name at all; asked for another it
+// fails.
+func storable(name string) bool { return utf8.ValidString(name) && !strings.Contains(name, "\x00") }
 
 // holder returns what the database says of a name, or said a moment ago.
 func (k *Keys) holder(ctx context.Context, org, name string) (*holder, error) {

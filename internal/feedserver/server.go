@@ -30,6 +30,10 @@ const (
 
 	// bodyTime bounds how long a body may take to come.
 	bodyTime = 20 * time.Second
+
+	// readTime bounds how long the log may take to be read. A database that does
+	// not answer at all is told of before nginx gives up.
+	readTime = time.Minute
 )
 
 // Options are the parts of a [Server]. Log, Auth and Allow are required.
@@ -53,6 +57,8 @@ type Server struct {
 	held    chan struct{} // one element for each request that waits
 	others  othersStatus
 
+	readTime time.Duration
+
 	release     chan struct{} // closed: nobody waits any more
 	releaseOnce sync.Once
 }
@@ -64,7 +70,7 @@ func New(o Options) *Server {
 	}
 	return &Server{
 		opts: o, metrics: newMetrics(o.Log), say: &occasionally{log: o.Logger},
-		held: make(chan struct{}, maxHeld), release: make(chan struct{}),
+		held: make(chan struct{}, maxHeld), release: make(chan struct{}), readTime: readTime,
 	}
 }
 
@@ -192,14 +198,14 @@ func (s *Server) authenticate(ctx context.Context, r *Request) (Requestor, *answ
 // page answers what is after the cursor, and waits for it if that is wanted.
 func (s *Server) page(ctx context.Context, org, user string, q query) *answer {
 	if q.fresh {
-		if err := s.opts.Log.Refresh(ctx); err != nil {
+		if err := s.refresh(ctx); err != nil {
 			return s.pageFailed(ctx, org, err)
 		}
 	}
 	hold, done := s.mayWait(ctx, q.wait)
 	defer done()
 	for woken := false; ; woken = true {
-		p, err := s.opts.Log.Page(ctx, org, q.seq, q.limit)
+		p, err := s.read(ctx, org, q)
 		if err != nil {
 			return s.pageFailed(ctx, org, err)
 		}
@@ -214,6 +220,20 @@ func (s *Server) page(ctx context.Context, org, user string, q query) *answer {
 			return pageAnswer(p) // a log that cannot wait is one without news
 		}
 	}
+}
+
+// read reads a page, within the time that there is for that.
+func (s *Server) read(ctx context.Context, org string, q query) (changelog.Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.readTime)
+	defer cancel()
+	return s.opts.Log.Page(ctx, org, q.seq, q.limit)
+}
+
+// refresh brings the log up to date, within the same time.
+func (s *Server) refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.readTime)
+	defer cancel()
+	return s.opts.Log.Refresh(ctx)
 }
 
 // pageFailed answers why there is no page.
