@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/chef-sync/chef-sync/internal/pace"
 )
 
 func TestUpdatedSince(t *testing.T) {
@@ -75,7 +77,8 @@ func TestUpdatedSinceErrors(t *testing.T) {
 // A long poll neither takes a slot nor counts against the time-out.
 func TestUpdatedSinceWaits(t *testing.T) {
 	polling, release := make(chan struct{}), make(chan struct{})
-	c := testClient(t, func(w http.ResponseWriter, r *http.Request) {
+	p := pace.New(pace.Limits{Parallel: 1}, pace.Clock{})
+	serve := func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("wait") {
 			close(polling)
 			<-release
@@ -83,14 +86,16 @@ func TestUpdatedSinceWaits(t *testing.T) {
 			return
 		}
 		says(200, "{}")(w, r)
-	}, func(o *Options) { o.Parallel, o.Timeout = 1, 50*time.Millisecond })
+	}
+	c := testClient(t, serve, func(o *Options) { o.Pace, o.Timeout = p, 50*time.Millisecond })
+	beside := testClient(t, serve, func(o *Options) { o.Pace = p })
 	done := make(chan error)
 	go func() {
 		_, err := c.UpdatedSince(t.Context(), 1, UpdatedSinceOptions{Wait: 30 * time.Second})
 		done <- err
 	}()
 	<-polling
-	if _, err := c.ListRoles(t.Context()); err != nil {
+	if _, err := beside.ListRoles(t.Context()); err != nil {
 		t.Errorf("beside a long poll: %v", err)
 	}
 	time.Sleep(60 * time.Millisecond)

@@ -41,7 +41,7 @@ func TestLook(t *testing.T) {
 			if err != nil || got.String() != c.want || got.Product != c.product || got.Version != c.number {
 				t.Errorf("%+v, %v; want %s", got, err, c.want)
 			}
-			if off := got.Ahead - time.Hour; !got.HasDate || off.Abs() > 2*time.Second {
+			if off := got.Ahead - time.Hour; !got.HasDate || off < -2*time.Second || off > time.Minute { // a busy machine reads the answer late
 				t.Errorf("ahead by %s, told %t; want an hour", got.Ahead, got.HasDate)
 			}
 			if got.Certificates != nil {

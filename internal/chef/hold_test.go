@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -67,15 +68,26 @@ func TestHeldRequestsKeepConnections(t *testing.T) {
 	for range rounds {
 		var asking sync.WaitGroup
 		all.Add(many)
+		kept := make(chan error, many) // connections go back a moment after their answers
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{PutIdleConn: func(err error) { kept <- err }})
 		for range many {
 			asking.Go(func() {
-				if _, err := c.UpdatedSince(t.Context(), 1, UpdatedSinceOptions{Wait: 20 * time.Second}); err != nil {
+				if _, err := c.UpdatedSince(ctx, 1, UpdatedSinceOptions{Wait: 20 * time.Second}); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		asking.Wait()
-		time.Sleep(20 * time.Millisecond) // connections go back a moment after their answers
+		for range many {
+			select {
+			case err := <-kept:
+				if err != nil {
+					t.Errorf("a connection is not kept: %v", err)
+				}
+			case <-time.After(40 * time.Second):
+				t.Fatal("a connection is not kept")
+			}
+		}
 	}
 	if n := opened.Load(); n > many+5 {
 		t.Errorf("%d connections for %d requests at a time", n, many)

@@ -223,7 +223,7 @@ func TestFeedLongPoll(t *testing.T) {
 	select {
 	case got := <-done:
 		got.wantJSON(200, `[{"action":"create","id":1,"path":"/roles/a"}]`)
-	case <-time.After(5 * time.Second):
+	case <-time.After(40 * time.Second):
 		t.Fatal("the change did not end the wait")
 	}
 	start := time.Now()

@@ -12,8 +12,9 @@ import (
 	"github.com/chef-sync/chef-sync/internal/feedserver"
 )
 
-// soon is how fast what happens at once may happen on a busy machine.
-const soon = 10 * time.Second
+// soon is how fast what happens at once may happen on a busy machine; a request is
+// held for a minute.
+const soon = 40 * time.Second
 
 // later asks and hands over the answer when there is one.
 func (r *rig) later(target string) <-chan reply {
