@@ -6,4 +6,10 @@
 // it is to guard against:
 //
 //	go test ./tests/replay -run Fresh -record v0.1.0
+//
+// Each version of the workflow (workflows/version.go) has a life of its own here, see
+// lives_test.go: it is lived by this code and by one that does not know the version
+// yet, so that both ways are recorded. TestEveryVersionIsRecorded fails if one is
+// missing, and TestAMissingVersionIsNoticed if code that takes one way only would
+// pass.
 package replay
