@@ -91,7 +91,13 @@ func (r *reconfiguration) reload() {
 // remove takes everything away again.
 func (r *reconfiguration) remove(ctx context.Context) error {
 	if r.dry {
-		r.answer.Statements = append(r.answer.Statements, statement{Why: "removes the triggers, if there are any, and then the schema with all that is in it", SQL: "DROP SCHEMA IF EXISTS chef_sync CASCADE"})
+		plan, err := changelog.PlanUninstall(ctx, r.conn)
+		if err != nil {
+			return r.refused(err)
+		}
+		for _, s := range plan {
+			r.answer.Statements = append(r.answer.Statements, statement{Why: s.Why, SQL: s.SQL})
+		}
 	} else {
 		question := fmt.Sprintf("Remove the change log from %s? Replicas go on by comparing lists.", r.answer.Database)
 		if err := r.confirm(question, object.Pair{Destination: "--" + flagUninstall}); err != nil {
@@ -106,11 +112,10 @@ func (r *reconfiguration) remove(ctx context.Context) error {
 		if r.side.NginxAddonDir == "" {
 			break
 		}
-		if r.dry {
-			r.answer.Files = append(r.answer.Files, file{Path: f.Path, Done: "removed"})
-			continue
+		removed, err := f.Ours()
+		if err == nil && !r.dry {
+			removed, err = f.Remove()
 		}
-		removed, err := f.Remove()
 		if err != nil {
 			return fail(ExitNotDone, "", "reconfigure: %w", err)
 		}

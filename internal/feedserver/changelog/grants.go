@@ -61,12 +61,12 @@ func grants(o InstallOptions, unread map[string][]string) []Statement {
 	return out
 }
 
-// revoke takes back what grants gave on Chef's tables. A role, a table or a column
-// that is gone took its rights along.
-func revoke(ctx context.Context, conn *pgx.Conn) error {
+// revocations take back what grants gave on Chef's tables. A role, a table or a
+// column that is gone took its rights along.
+func revocations(ctx context.Context, conn *pgx.Conn) ([]Statement, error) {
 	own, err := columns(ctx, conn, "chef_sync", []string{"grants"})
 	if err != nil || len(own["grants"]) == 0 {
-		return err
+		return nil, err
 	}
 	rows, err := conn.Query(ctx, `SELECT g.role, g.tbl, string_agg(DISTINCT quote_ident(a.attname), ', ')
 		FROM chef_sync.grants g JOIN pg_catalog.pg_roles r ON r.rolname = g.role
@@ -74,18 +74,16 @@ func revoke(ctx context.Context, conn *pgx.Conn) error {
 		JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = ANY (string_to_array(g.columns, ', ')) AND NOT a.attisdropped
 		GROUP BY g.role, g.tbl`)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	type grant struct{ Role, Table, Columns string }
 	given, err := pgx.CollectRows(rows, pgx.RowToStructByPos[grant])
-	if err != nil {
-		return err
-	}
+	var out []Statement
 	for _, g := range given {
-		sql := fmt.Sprintf("REVOKE SELECT (%s) ON public.%s FROM %s", g.Columns, pgx.Identifier{g.Table}.Sanitize(), pgx.Identifier{g.Role}.Sanitize())
-		if _, err := conn.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("take back from %s the right to read %s: %w", g.Role, g.Table, err)
-		}
+		out = append(out, Statement{
+			SQL: fmt.Sprintf("REVOKE SELECT (%s) ON public.%s FROM %s", g.Columns, pgx.Identifier{g.Table}.Sanitize(), pgx.Identifier{g.Role}.Sanitize()),
+			Why: "takes back from " + g.Role + " the right to read " + g.Table,
+		})
 	}
-	return nil
+	return out, err
 }

@@ -239,33 +239,21 @@ func (s survey) use(ctx context.Context, tx pgx.Tx, o InstallOptions, touched bo
 }
 
 // undo takes away the triggers of an installation that failed, unless they were
-// in use before.
+// in use before. Where it failed because it was given up, its connection is gone.
 func (s survey) undo(ctx context.Context, conn *pgx.Conn, o InstallOptions) error {
 	if s.capture == Triggers {
 		return nil
 	}
-	return removeTriggers(context.WithoutCancel(ctx), conn, watched(o.Nodes))
-}
-
-// Uninstall removes everything of ours. Chef's tables are locked for a moment,
-// one at a time.
-func Uninstall(ctx context.Context, conn *pgx.Conn) error {
-	s, err := inspect(ctx, conn, true)
-	if err != nil {
-		return err
-	}
-	for _, tbl := range s.strays {
-		if _, err := locked(ctx, conn, dropStatement(tbl)); err != nil {
-			return fmt.Errorf("remove the triggers of %s: %w", tbl, err)
+	ctx = context.WithoutCancel(ctx)
+	if conn.IsClosed() {
+		again, err := pgx.ConnectConfig(ctx, conn.Config())
+		if err != nil {
+			return fmt.Errorf("log in again to remove the triggers: %w", err)
 		}
+		defer again.Close(ctx) //nolint:errcheck // whatever it says, the connection is gone
+		conn = again
 	}
-	if err := revoke(ctx, conn); err != nil {
-		return err
-	}
-	if _, err := locked(ctx, conn, Statement{SQL: "DROP SCHEMA IF EXISTS chef_sync CASCADE"}); err != nil {
-		return fmt.Errorf("remove the schema: %w", err)
-	}
-	return nil
+	return removeTriggers(ctx, conn, watched(o.Nodes))
 }
 
 // inLock runs f in a transaction during which no numbers are given out.

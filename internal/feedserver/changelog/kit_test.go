@@ -157,5 +157,5 @@ func (k *kit) count(sql string, args ...any) (n int64) {
 
 // cleanupContext is for what is done after the test's own context has ended.
 func cleanupContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), 10*time.Second) //nolint:forbidigo // the test's context is over
+	return context.WithTimeout(context.Background(), time.Minute) //nolint:forbidigo // the test's context is over
 }

@@ -46,6 +46,9 @@ func TestRefreshTogether(t *testing.T) {
 		for range 30 {
 			refresh("second")
 		}
+		if !until(func() bool { return goroutinesIn("(*Log).Refresh(") == 31 }) {
+			t.Fatal("not all callers wait")
+		}
 		brief, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		if err := k.log.Refresh(brief); !errors.Is(err, context.DeadlineExceeded) {

@@ -78,8 +78,9 @@ func (f File) Write() error {
 	return os.Rename(t.Name(), f.Path)
 }
 
-// Remove removes the file if there is one and it is ours.
-func (f File) Remove() (removed bool, err error) {
+// Ours reports whether the file is there. Its error is that it is, and is not ours
+// to remove.
+func (f File) Ours() (bool, error) {
 	text, err := os.ReadFile(f.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -88,6 +89,14 @@ func (f File) Remove() (removed bool, err error) {
 		return false, err
 	case !bytes.HasPrefix(text, []byte(written)):
 		return false, fmt.Errorf("%s was not written by chef-sync-ctl: remove it yourself", f.Path)
+	}
+	return true, nil
+}
+
+// Remove removes the file if there is one and it is ours.
+func (f File) Remove() (removed bool, err error) {
+	if ours, err := f.Ours(); !ours {
+		return false, err
 	}
 	return true, os.Remove(f.Path)
 }
