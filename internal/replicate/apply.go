@@ -53,8 +53,8 @@ type ApplyOptions struct {
 // staged; drop it with [staging.Store.DropBatch] when the result is safe. A file
 // that the replica refuses fails the cookbooks that need it and nobody else.
 //
-// Returns [staging.ErrNotFound] if the batch or one of its files is gone from
-// staging: fetch again. A crash leaves some objects written and the rest not;
+// Returns [staging.ErrNotFound] if the batch, its sandbox or one of its files is gone
+// from staging: fetch again. A crash leaves some objects written and the rest not;
 // repeating Apply (with Doubt) completes it.
 func (e *Engine) Apply(ctx context.Context, batch string, o ApplyOptions, progress Progress) (Applied, error) {
 	scope, err := e.Scope(ctx)
@@ -70,6 +70,9 @@ func (e *Engine) Apply(ctx context.Context, batch string, o ApplyOptions, progre
 	err = e.Staging.ReadBatch(ctx, batch, func(it staging.Item) error {
 		if o.Skip[it.Ref] || !scope.Has(it.Ref) {
 			return nil
+		}
+		if a.unasked && len(it.Files) > 0 { // or else it would be written without them
+			return fmt.Errorf("sandbox of batch %s: %w", batch, staging.ErrNotFound)
 		}
 		if err := a.spoiltBy(it.Files); err != nil {
 			a.failed.record(it.Ref, err)
@@ -95,6 +98,8 @@ type apply struct {
 	failed   failures
 	left     lefts
 	replica  *kinds.Replica // of Apply
+
+	unasked bool // nobody knows which files the replica lacks
 
 	lacked map[string]string // files that the replica lacked when it was asked last
 	spoilt map[string]error  // files that it would not take, and why

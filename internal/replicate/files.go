@@ -83,11 +83,14 @@ func (f *fetch) sums() []string {
 	return out
 }
 
-// keepSandbox leaves the sandbox to Apply, or closes it if there is nothing to
-// upload.
+// keepSandbox leaves the sandbox to Apply, and closes it if there is nothing to
+// upload: Apply is then left an empty one, by which it knows that nothing was lost.
 func (f *fetch) keepSandbox(ctx context.Context, sb staging.Sandbox) error {
 	if len(sb.Uploads) == 0 {
-		return f.e.settle(ctx, sb)
+		if err := f.e.settle(ctx, sb); err != nil || f.out.Staged == 0 {
+			return err
+		}
+		sb = staging.Sandbox{}
 	}
 	return f.e.Staging.PutSandbox(ctx, f.out.Batch, sb)
 }

@@ -78,6 +78,7 @@ func (a *apply) begin(ctx context.Context, batch string) (staging.Sandbox, error
 	if err != nil && !errors.Is(err, staging.ErrNotFound) {
 		return staging.Sandbox{}, err
 	}
+	a.unasked = err != nil && !a.opts.Doubt
 	age := a.e.clock().Sub(sb.Opened) // negative if the clock was set back
 	switch {
 	case a.opts.Doubt:

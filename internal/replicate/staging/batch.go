@@ -208,7 +208,7 @@ func (s *Store) PutSandbox(ctx context.Context, id string, sb Sandbox) error {
 }
 
 // Sandbox returns the sandbox of a batch. Returns [ErrNotFound] if the batch
-// needs none, or if it is damaged.
+// needs no files, or if it is gone or damaged.
 func (s *Store) Sandbox(ctx context.Context, id string) (Sandbox, error) {
 	data, err := s.read(ctx, batchKey(id, "sandbox"))
 	if err != nil {
