@@ -67,6 +67,11 @@ func (d Database) Config() (*pgxpool.Config, string, error) {
 	if d.PoolSize > 0 {
 		cfg.MaxConns = int32(max(d.PoolSize, 4)) //nolint:gosec // at most a thousand; one writes the log, one waits, two tell who asks
 	}
+	if cfg.ConnConfig.ValidateConnect == nil {
+		// A standby is behind: followers would be told that their numbers were never
+		// given out. Of several hosts the one that writes is taken.
+		cfg.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
+	}
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "chef-sync"
 	}
