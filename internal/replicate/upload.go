@@ -154,7 +154,11 @@ func (a *apply) uploadOne(ctx context.Context, sum, url string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer a.e.Uploads.lock(sum)()
+	unlock, err := a.e.Uploads.lock(ctx, sum)
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
 	return int64(len(data)), onSide("replica", a.e.Replica.UploadFile(ctx, url, sum, int64(len(data)), func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(data)), nil
 	}))

@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"context"
 	"hash/maphash"
 	"sync"
 )
@@ -13,15 +14,24 @@ type Uploads struct {
 	seed maphash.Seed
 
 	// Locks are striped, so that they need no cleaning up. Two files that share
-	// one merely wait for each other.
-	stripes [256]sync.Mutex
+	// one merely wait for each other. Each holds one value while it is taken.
+	stripes [256]chan struct{}
 }
 
 // lock waits until no other upload of the file is under way, and returns its
-// unlock.
-func (u *Uploads) lock(sum string) (unlock func()) {
-	u.once.Do(func() { u.seed = maphash.MakeSeed() })
-	m := &u.stripes[maphash.String(u.seed, sum)%uint64(len(u.stripes))]
-	m.Lock()
-	return m.Unlock
+// unlock. Its error is that of ctx: another pair's upload may take its time.
+func (u *Uploads) lock(ctx context.Context, sum string) (unlock func(), err error) {
+	u.once.Do(func() {
+		u.seed = maphash.MakeSeed()
+		for i := range u.stripes {
+			u.stripes[i] = make(chan struct{}, 1)
+		}
+	})
+	stripe := u.stripes[maphash.String(u.seed, sum)%uint64(len(u.stripes))]
+	select {
+	case stripe <- struct{}{}:
+		return func() { <-stripe }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
