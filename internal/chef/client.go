@@ -79,6 +79,7 @@ func New(o Options) (*Client, error) {
 		now:       time.Now,
 		pause:     pause,
 	}
+	hideStray()
 	s.transport = newTransport(o.Parallel + pace.MaxHeld)
 	s.transport.TLSClientConfig = tlsConfig
 	s.files = newTransport(o.Parallel)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/chef-sync/chef-sync/internal/pace"
 )
@@ -35,6 +36,8 @@ func (c *Client) outcome(ctx context.Context, status int, h http.Header, err err
 	case ctx.Err() != nil: // the caller's own end
 		return pace.Outcome{}
 	case err != nil && Classify(err) != ClassRetry: // not sent, or to somebody else
+		return pace.Outcome{}
+	case err != nil && strings.HasSuffix(err.Error(), closedIdle): // its right, with a connection that nobody used
 		return pace.Outcome{}
 	case errors.Is(err, errTimeout):
 		return pace.Outcome{Overload: errTimeout.Error()}

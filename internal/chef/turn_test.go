@@ -270,3 +270,17 @@ func TestWhichReadsAreMeasured(t *testing.T) {
 		}
 	}
 }
+
+// A server that ends a connection which waited for its next use is well.
+func TestClosedIdleIsNoOverload(t *testing.T) {
+	c := testClient(t, says(200, "[]"))
+	for text, want := range map[string]pace.Outcome{
+		closedIdle:                 {},
+		"connection reset by peer": {Overload: "no answer"},
+	} {
+		err := c.noAnswer(t.Context(), t.Context(), http.MethodPut, "http://chef/roles/a", errors.New(text))
+		if got := c.outcome(t.Context(), 0, nil, err); got != want || Classify(err) != ClassRetry {
+			t.Errorf("%s: got %+v of class %s, want %+v", text, got, Classify(err), want)
+		}
+	}
+}
