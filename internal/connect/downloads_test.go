@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -44,11 +45,22 @@ func TestFilesAreDownloadedOnce(t *testing.T) {
 	s.primary.Faults().Add(chefserver.Fault{Method: "GET", Path: regexp.MustCompile("^/bookshelf/"), Effect: chefserver.Delay(30 * time.Millisecond)})
 	s.primary.ResetStats()
 
-	var g errgroup.Group
-	for _, p := range pairs {
-		g.Go(func() error { return s.copyCookbook(p, "/cookbooks/nginx/1.0.0") })
+	// Nobody applies before all have fetched: what was staged may be gone afterwards.
+	var fetch, apply errgroup.Group
+	fetched := make([]*copying, len(pairs))
+	for i, p := range pairs {
+		fetch.Go(func() (err error) {
+			fetched[i], err = s.fetchCookbook(p, "/cookbooks/nginx/1.0.0")
+			return err
+		})
 	}
-	if err := g.Wait(); err != nil {
+	if err := fetch.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range fetched {
+		apply.Go(func() error { return c.apply(t.Context()) })
+	}
+	if err := apply.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	got := s.primary.Stats().Downloads
@@ -67,21 +79,27 @@ func TestFilesAreDownloadedOnce(t *testing.T) {
 	}
 }
 
-// copyCookbook fetches and applies one object of a pair.
-func (s *setup) copyCookbook(p object.Pair, path string) error {
+// copying is an object of a pair that was fetched.
+type copying struct {
+	pair   object.Pair
+	engine *replicate.Engine
+	got    replicate.Fetched
+}
+
+func (s *setup) fetchCookbook(p object.Pair, path string) (*copying, error) {
 	ctx := s.t.Context()
 	c, err := s.conn.Connect(ctx, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	none := func(object.Ref) {}
-	got, err := c.Engine.Fetch(ctx, []object.Change{{Action: object.ActionUpdate, Ref: object.MustRef(path)}}, none)
-	if err != nil {
-		return err
-	}
-	applied, err := c.Engine.Apply(ctx, got.Batch, replicate.ApplyOptions{}, none)
-	if err == nil && len(got.Failed)+len(applied.Failed) > 0 {
-		err = fmt.Errorf("%s: %v %v", p, got.Failed, applied.Failed)
+	got, err := c.Engine.Fetch(ctx, []object.Change{{Action: object.ActionUpdate, Ref: object.MustRef(path)}}, func(object.Ref) {})
+	return &copying{pair: p, engine: c.Engine, got: got}, err
+}
+
+func (c *copying) apply(ctx context.Context) error {
+	applied, err := c.engine.Apply(ctx, c.got.Batch, replicate.ApplyOptions{}, func(object.Ref) {})
+	if err == nil && len(c.got.Failed)+len(applied.Failed) > 0 {
+		err = fmt.Errorf("%s: %v %v", c.pair, c.got.Failed, applied.Failed)
 	}
 	return err
 }

@@ -77,7 +77,7 @@ func startFollow(ctx context.Context, c client.Client, id string, seq int64) (cl
 // finish signals the workflow and checks that the signal comes back as its result.
 func finish(t *testing.T, c client.Client, id string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := c.SignalWorkflow(ctx, id, "", "word", "enough"); err != nil {
 		t.Fatalf("signal %s: %v", id, err)
@@ -91,7 +91,7 @@ func finish(t *testing.T, c client.Client, id string) {
 // eventually polls until try returns nil.
 func eventually(t *testing.T, try func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := poll(ctx, try); err != nil {
 		t.Fatal(err)

@@ -53,7 +53,7 @@ func TestRun(t *testing.T) {
 		if err != nil {
 			t.Errorf("run = %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("run did not end")
 	}
 }
