@@ -37,7 +37,7 @@ func feedServerRows() []row {
 		{path: s("port"), def: 9996, set: number(func(r *reader) *int { return &side(r).Port }, 1, 65535),
 			doc: "The port that the feed server listens on."},
 		{path: s("vip"), def: "127.0.0.1", set: label(func(r *reader) *string { return &side(r).VIP }),
-			doc: "The address at which the Chef server's nginx reaches the feed server."},
+			doc: "The address at which the Chef server's nginx reaches the feed server. Where listen names a single one it is that."},
 
 		{path: s("allow"), def: list{}, set: names(func(r *reader) *[]string { return &side(r).Allow }),
 			doc: "The users who may ask for changes, as in ['ec_sync_user']; unless set, ec_sync_client['sync_user'] alone. Clients never may."},
@@ -108,6 +108,10 @@ func (r *reader) feedServer() {
 		s.Allow = []string{r.syncUser}
 		r.derive("ec_sync_server['allow']", s.Allow, "ec_sync_client['sync_user']")
 	}
+	if _, set := r.lines["ec_sync_server['vip']"]; !set && !everywhere(s.Listen) && s.Listen != s.VIP {
+		s.VIP = s.Listen // or nginx asks where nobody listens
+		r.derive("ec_sync_server['vip']", s.VIP, "ec_sync_server['listen']")
+	}
 	switch {
 	case s.TLSCert != "" && s.TLSKey == "":
 		r.fail(pos("tls_cert"), "ec_sync_server['tls_cert'] needs its key", "add ec_sync_server['tls_key'] = '/path/to/key.pem'")
@@ -125,4 +129,10 @@ func (r *reader) feedServer() {
 	if r.cfg.Serves() && s.TLSCert == "" && !loopback(s.Listen) {
 		r.notice(pos("listen").line, "ec_sync_server['listen']", fmt.Sprintf("The feed server speaks plain http on %s: names of objects can be read on their way. Set tls_cert, or listen on 127.0.0.1 behind nginx.", net.JoinHostPort(s.Listen, itoa(s.Port))))
 	}
+}
+
+// everywhere reports whether an address to listen on stands for all of a host's.
+func everywhere(listen string) bool {
+	ip := net.ParseIP(listen)
+	return listen == "" || ip != nil && ip.IsUnspecified()
 }
