@@ -77,3 +77,20 @@ func TestWaitIsNotWokenByThePast(t *testing.T) {
 		t.Errorf("a log that was put back: %v, want it woken", err)
 	}
 }
+
+// TestRefreshAgain: a pass that somebody made before is not taken for one's own.
+func TestRefreshAgain(t *testing.T) {
+	each(t, func(t *testing.T, capture Capture) {
+		k := start(t, InstallOptions{Capture: capture})
+		for _, name := range []string{"one", "two", "three"} {
+			f := k.page(0)
+			k.chef.add("roles", name)
+			if err := k.log.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := words(k.page(f.Head)); len(got) != 1 || got[0] != "create /roles/"+name {
+				t.Errorf("refreshed, and the log has %v; want %s", got, name)
+			}
+		}
+	})
+}
