@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -20,9 +21,15 @@ func TestDoctor(t *testing.T) {
 	d := harness.NewSyncd(t, g.Side(), s.Side(), "")
 	want := func(code int, lines ...string) {
 		t.Helper()
-		out, errOut, got := d.Ctl(t, "doctor")
-		if got != code || errOut != "" {
-			t.Errorf("exit code %d, want %d: %s", got, code, errOut)
+		var out, errOut string
+		var got int
+		// It gives each server ten seconds, and ec-syncd's workers may have yet to ask for work.
+		harness.Until(t, fmt.Sprint("doctor ends with ", code), func() bool {
+			out, errOut, got = d.Ctl(t, "doctor")
+			return got == code
+		}, func() string { return fmt.Sprintf("%d\n%s%s", got, out, errOut) })
+		if errOut != "" {
+			t.Errorf("doctor says besides %s", errOut)
 		}
 		for _, l := range lines {
 			if !strings.Contains(out, l) {

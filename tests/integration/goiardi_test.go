@@ -95,6 +95,7 @@ func TestGoiardiPair(t *testing.T) {
 
 	s.deletes()
 	s.equal("deletes")
+	s.is("unsynced", 0)
 	if _, _, code := s.syncd.Ctl(t, "unsynced-objects", harness.Organization); code != 0 {
 		t.Errorf("unsynced-objects ends with %d; want 0: nothing is unsynced", code)
 	}

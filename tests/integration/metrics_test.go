@@ -66,9 +66,12 @@ func TestMetrics(t *testing.T) {
 	d.write.Small()
 	d.write.Item("many", "hidden", "hush-value")
 	for _, path := range []string{"/healthz", "/readyz"} {
-		if code, body := get(t, port, path); code != http.StatusOK {
-			t.Errorf("GET %s: %d %s", path, code, body)
-		}
+		var code int
+		var body string
+		harness.Until(t, path+" is 200", func() bool { // it gives Temporal two seconds to answer
+			code, body = get(t, port, path)
+			return code == http.StatusOK
+		}, func() string { return fmt.Sprint(code, body) })
 	}
 	if _, body := get(t, port, "/metrics"); value(body, `chef_sync_pair_running{organization="acme",replica="sync"}`) == "1" {
 		t.Error("a pair runs that nobody started")
@@ -139,23 +142,15 @@ func TestMetrics(t *testing.T) {
 // An ec-syncd that cannot have its metrics_address says so and does not run.
 func TestMetricsAddressInUse(t *testing.T) {
 	t.Parallel()
-	d := newDuo(t, fmt.Sprintf("metrics_address '127.0.0.1:%d'\n", harness.FreePort(t)))
-	text, err := os.ReadFile(d.syncd.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	other := strings.NewReplacer(d.syncd.Dir, dir, fmt.Sprint(d.syncd.Port), fmt.Sprint(harness.FreePort(t)),
-		fmt.Sprint(d.syncd.UIPort), fmt.Sprint(harness.FreePort(t))).Replace(string(text))
-	config := filepath.Join(dir, "chef-sync.rb")
-	if err := os.WriteFile(config, []byte(other), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	settings := fmt.Sprintf("metrics_address '127.0.0.1:%d'\n", harness.FreePort(t))
+	d := newDuo(t, settings)
+	other := harness.PrepareSyncd(t)
+	other.Configure(t, d.primary.Side(), d.replica.Side(), settings)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, harness.BuildBinary(t, "./worker"), "--config", config)
+	cmd := exec.CommandContext(ctx, harness.BuildBinary(t, "./worker"), "--config", other.Config)
 	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "metrics_address in "+config) {
+	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "metrics_address in "+other.Config) {
 		t.Errorf("ended with %v:\n%s\nwant 1, and the setting", err, out)
 	}
 }

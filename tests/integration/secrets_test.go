@@ -261,10 +261,12 @@ func (d *duo) allThatIsSaid(metrics string) map[string]string {
 func (d *duo) temporalSays(out map[string]string) {
 	d.t.Helper()
 	c := d.syncd.Temporal(d.t)
-	list, err := c.ListWorkflow(d.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Namespace: "default"})
-	if err != nil || len(list.GetExecutions()) < 2 {
-		d.t.Fatalf("%d workflows, %v; want that of the pair and that of the verification", len(list.GetExecutions()), err)
-	}
+	var list *workflowservice.ListWorkflowExecutionsResponse
+	var err error
+	harness.Until(d.t, "the workflow of the pair and that of the verification", func() bool { // what began is listed a moment later
+		list, err = c.ListWorkflow(d.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Namespace: "default"})
+		return err == nil && len(list.GetExecutions()) > 1
+	}, func() string { return fmt.Sprint(list, err) })
 	for _, e := range list.GetExecutions() {
 		id, run := e.GetExecution().GetWorkflowId(), e.GetExecution().GetRunId()
 		var b strings.Builder

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,15 +54,18 @@ func TestTraces(t *testing.T) {
 	change("2")
 	harness.Until(t, "a trace of the page", func() bool { return c.has(page...) },
 		func() string { return fmt.Sprint(c.traces(), "\n", d.syncd.Log(t)) })
-	for id, spans := range c.traces() {
-		for _, s := range spans {
-			if strings.HasPrefix(s, "?") {
-				t.Errorf("trace %s has a span without its parent: %s of %q", id, s, spans)
+	// A span comes when it has ended, before its parent has.
+	harness.Until(t, "the parent of each span", func() bool {
+		for _, spans := range c.traces() {
+			if slices.ContainsFunc(spans, func(s string) bool { return strings.HasPrefix(s, "?") }) {
+				return false
 			}
 		}
-	}
+		return true
+	}, func() string { return fmt.Sprint(c.traces()) })
 
 	d.replica.Faults().Clear()
+	d.syncd.MustCtl(t, "sync-now", harness.Organization) // or wait for the next try
 	d.is("unsynced", 0)
 	d.equal("nothing is refused any more")
 	d.idle(c)
@@ -153,16 +157,25 @@ func TestTracesWithoutCollector(t *testing.T) {
 				d.write.Role("role1", fmt.Sprint("again ", i))
 				d.equal("nobody hears of this either")
 			}
-			harness.Until(t, "the log says so", func() bool { return strings.Contains(d.syncd.Log(t), "traces are lost") },
-				func() string { return d.syncd.Log(t) })
+			more := 0
+			harness.Until(t, "the log says so, and why", func() bool {
+				log := d.syncd.Log(t)
+				if strings.Contains(log, "traces are lost") && strings.Contains(log, c.says) {
+					return true
+				}
+				more++ // the first may have been lost for no better reason than that there was no time
+				d.write.Role("role2", fmt.Sprint("more ", more))
+				nap(t.Context(), 500*time.Millisecond)
+				return false
+			}, func() string { return d.syncd.Log(t) })
 			began := time.Now()
 			d.syncd.Stop()
 			if took := time.Since(began); took > 15*time.Second {
 				t.Errorf("it took %s to stop", took)
 			}
 			log := d.syncd.Log(t)
-			if n := strings.Count(log, "traces are lost"); n < 1 || n > 4 || !strings.Contains(log, c.says) {
-				t.Errorf("the log says %d times that traces are lost, want once for each kind of error, and %q:\n%s", n, c.says, log)
+			if n := strings.Count(log, "traces are lost"); n > 4 {
+				t.Errorf("the log says %d times that traces are lost, want once for each kind of error:\n%s", n, log)
 			}
 			if strings.Contains(log, "HUSH") {
 				t.Error("the log repeats the token")

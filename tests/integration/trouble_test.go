@@ -149,9 +149,11 @@ func TestMassDeleteAsks(t *testing.T) {
 func TestUnsyncedObject(t *testing.T) {
 	t.Parallel()
 	d := newDuo(t, "")
-	refuse := d.replica.Faults().Add(chefserver.Fault{Path: harness.Path("/roles/?(role1)?$"), Method: "POST", Count: 1,
+	// It is tried again by itself, after a while.
+	refuse := d.replica.Faults().Add(chefserver.Fault{Path: harness.Path("/data/large"), Method: "POST",
 		Effect: chefserver.Status(413, `{"error":["JSON must be no more than 2000000 bytes."]}`)})
 	d.write.Small()
+	d.write.Item("large", "one", "1")
 	d.start()
 	d.is("unsynced", 1)
 	d.is("state", "following")
@@ -159,9 +161,10 @@ func TestUnsyncedObject(t *testing.T) {
 		t.Fatal("the fault was not met")
 	}
 	stdout, _, code := d.syncd.Ctl(t, "unsynced-objects", harness.Organization)
-	if code != 1 || !strings.Contains(stdout, "/roles/role") || !strings.Contains(stdout, "413") {
-		t.Errorf("unsynced-objects ends with %d:\n%s\nwant 1, the role and why", code, stdout)
+	if code != 1 || !strings.Contains(stdout, "/data/large/one") || !strings.Contains(stdout, "413") {
+		t.Errorf("unsynced-objects ends with %d:\n%s\nwant 1, the item and why", code, stdout)
 	}
+	refuse.Remove()
 	d.syncd.MustCtl(t, "sync-now", harness.Organization)
 	d.equal("when it is no longer refused")
 	d.is("unsynced", 0)

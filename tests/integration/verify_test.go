@@ -136,7 +136,7 @@ func TestSyncOnce(t *testing.T) {
 	t.Parallel()
 	d := newDuo(t, "")
 	d.write.Small()
-	stdout, _ := d.ctl(0, "sync-once", "--settle", "1s", harness.Organization, "--timeout", "50s")
+	stdout, _ := d.ctl(0, "sync-once", "--settle", "1s", harness.Organization, "--timeout", "2m")
 	d.says("the report", stdout, "EQUAL")
 	harness.CheckInSync(t, d.primary, d.replica)
 	d.is("state", "synced once")

@@ -57,13 +57,15 @@ func (c *crew) join() {
 	c.workers = append(c.workers, harness.NewWorker(c.t, c.temporal, c.wire, c.primary.Side(), c.replica.Side(), c.settings))
 }
 
-// within waits for both servers to be equal for longer than other tests do, and
-// returns how long that took.
-func (c *crew) within(limit time.Duration, when string) time.Duration {
+// within waits for both servers to be equal, in the objects below some paths if there
+// are any, for longer than other tests do, and returns how long that took.
+func (c *crew) within(limit time.Duration, when string, paths ...string) time.Duration {
 	c.t.Helper()
 	begin := time.Now()
 	for {
-		diff := harness.Diff(c.t, c.primary, c.replica)
+		diff := slices.DeleteFunc(harness.Diff(c.t, c.primary, c.replica), func(line string) bool {
+			return len(paths) > 0 && !slices.ContainsFunc(paths, func(p string) bool { return strings.HasPrefix(line, p) })
+		})
 		took := time.Since(begin)
 		if len(diff) == 0 {
 			return took
@@ -139,7 +141,12 @@ func TestSeveralWorkers(t *testing.T) {
 			lost.Kill()
 			c.syncd = c.workers[1]
 			c.write.Role("after", "1")
-			took := c.within(moves, "one worker is gone for good")
+			c.write.Do("DELETE", "roles/calm0", "")
+			took := c.within(moves, "one worker is gone for good", "/roles/after", "/roles/calm")
+			if feed == "listing" { // it may miss what changed and changed back meanwhile: see feed.Listing
+				c.signal("forget_cursor", nil)
+			}
+			took += c.within(moves, "the rest")
 			t.Logf("%d changes, %d kills; equal %s after the last worker was lost", n, kills, took.Round(time.Second/10))
 			c.clean()
 		})
@@ -332,7 +339,8 @@ func TestDowngradeLeavesNewerStateAlone(t *testing.T) {
 		}
 		switch e.GetEventType() {
 		case enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, enums.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
-			enums.EVENT_TYPE_WORKFLOW_TASK_STARTED, enums.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+			enums.EVENT_TYPE_WORKFLOW_TASK_STARTED, enums.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+			enums.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT: // on a machine that stands still
 		default:
 			t.Errorf("it left %s in the history", e.GetEventType())
 		}
