@@ -60,14 +60,15 @@ func (s *stack) dashboard(replicas []*replica) {
 		return len(s.ask(address, `max by (replica, organization) (chef_sync_pair_mode{mode="following"}) == 1`)) == len(replicas)
 	}, p.Log)
 	shown := 0
-	for _, expr := range panels(s.t) {
-		if len(s.ask(address, expr)) > 0 {
-			shown++
+	harness.Until(s.t, "15 panels of the dashboard show something", func() bool { // a rate takes two scrapes
+		shown = 0
+		for _, expr := range panels(s.t) {
+			if len(s.ask(address, expr)) > 0 {
+				shown++
+			}
 		}
-	}
-	if shown < 15 {
-		s.t.Errorf("only %d panels of the dashboard show anything", shown)
-	}
+		return shown >= 15
+	}, func() string { return fmt.Sprint(shown) })
 	if _, rules := get(s.t, "http://"+address+"/api/v1/rules"); !strings.Contains(rules, `"ChefSyncPairHalted"`) {
 		s.t.Errorf("Prometheus does not know the alerts: %s", rules)
 	}

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/chef-sync/chef-sync/tests/harness"
 )
 
 const (
@@ -161,9 +163,11 @@ func testExample(t *testing.T, h *host) {
 	h.until("the service fails, and is not started again", func(out string) bool {
 		return strings.Contains(out, "ActiveState=failed\n") && strings.Contains(out, "ExecMainStatus=2\n") && strings.Contains(out, "NRestarts=0\n")
 	}, "systemctl", "show", "--property", "ActiveState,ExecMainStatus,NRestarts", "ec-syncd")
-	if got := h.journal(); !strings.Contains(got, missing) {
-		t.Errorf("%s\nwant %q in it", got, missing)
-	}
+	var said string
+	harness.Until(t, "the journal has what it said", func() bool { // which is written by another process
+		said = h.journal()
+		return strings.Contains(said, missing)
+	}, func() string { return said })
 }
 
 // testWithoutSystemd installs and purges where systemd does not run, as in a

@@ -23,7 +23,10 @@ import (
 const (
 	// waitTimeout is how long WaitText waits. The first page of a fresh browser on
 	// a busy machine of two cores takes some five seconds.
-	waitTimeout = 45 * time.Second
+	waitTimeout = 90 * time.Second
+	// reloadAfter is when WaitText loads a page anew: a page that was loaded before
+	// Temporal listed what happened does not look again by itself.
+	reloadAfter = 15 * time.Second
 	// pollInterval is the time between two looks at a page.
 	pollInterval = 100 * time.Millisecond
 
@@ -56,6 +59,7 @@ func Open(t testing.TB) *Browser {
 		chromedp.WindowSize(windowWidth, windowHeight),
 		chromedp.NoSandbox, // Chromium has none for root, as which containers run tests
 		chromedp.DisableGPU,
+		chromedp.WSURLReadTimeout(waitTimeout),
 		chromedp.Flag("lang", "en-US"),
 		// The browser itself is to be silent, too: no updates, no QUIC probes, and
 		// no name that leads anywhere.
@@ -144,17 +148,25 @@ func (b *Browser) checkRequests() {
 // WaitText opens url and waits until the text that a person sees there has every
 // one of wants in it, upper and lower case and kinds of white space being the same.
 // It returns the text as it then is. Without wants it returns the first text
-// there is. After waitTimeout the test fails with the last text.
+// there is. It loads the page anew now and then, as a person would. After waitTimeout
+// the test fails with the last text.
 //
 // The address may be that of the page already open, which is then loaded anew.
 func (b *Browser) WaitText(url string, wants ...string) (text string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, waitTimeout)
 	defer cancel()
-	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
-		b.t.Fatalf("open %s: %v", url, err)
-	}
-	for {
+	var loaded time.Time
+	for patience := reloadAfter; ; {
+		if loaded.IsZero() || time.Since(loaded) > patience {
+			if !loaded.IsZero() {
+				patience *= 2 // it may just be slow
+			}
+			if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil && ctx.Err() == nil {
+				b.t.Fatalf("open %s: %v", url, err)
+			}
+			loaded = time.Now()
+		}
 		// An error is no reason to stop: one page may just be giving way to the next.
 		if current, err := visibleText(ctx); err == nil {
 			text = current
