@@ -30,7 +30,7 @@ func (a *apply) upload(ctx context.Context, batch string) error {
 			return a.e.settle(ctx, sb)
 		}
 		up := &uploads{}
-		if err := a.uploadAll(ctx, sb.Uploads, up); err != nil {
+		if err := a.uploadAll(ctx, sb, up, try < uploadTries); err != nil {
 			return err
 		}
 		if len(up.good) < len(sb.Uploads) { // a sandbox is committed with all of its files, or not at all
@@ -111,13 +111,14 @@ func (a *apply) needed(ctx context.Context, batch string) ([]string, error) {
 	return sums, err
 }
 
-// uploadAll uploads files, and sorts them into up and spoilt.
-func (a *apply) uploadAll(ctx context.Context, urls map[string]string, up *uploads) error {
-	sums := slices.Sorted(maps.Keys(urls))
+// uploadAll uploads files, and sorts them into up and spoilt. again says that those
+// whose transfer broke off may be asked about again.
+func (a *apply) uploadAll(ctx context.Context, sb staging.Sandbox, up *uploads, again bool) error {
+	sums := slices.Sorted(maps.Keys(sb.Uploads))
 	return a.e.each(ctx, len(sums), func(ctx context.Context, i int) error {
 		sum := sums[i]
-		size, err := a.uploadOne(ctx, sum, urls[sum])
-		stale := errors.Is(err, chef.ErrURLExpired)
+		size, err := a.uploadOne(ctx, sum, sb.Uploads[sum])
+		stale := errors.Is(err, chef.ErrURLExpired) || again && unanswered(err) && a.e.clock().Sub(sb.Opened) > sandboxLife
 		if err != nil && !stale && !ownFault(ctx, a.e.Replica, err) {
 			return err
 		}
@@ -141,6 +142,14 @@ func (a *apply) uploadAll(ctx context.Context, urls map[string]string, up *uploa
 		}
 		return nil
 	})
+}
+
+// unanswered reports whether an upload got no answer. A store that refuses an old URL
+// may end the connection at once, so that whoever is still sending a large file does
+// not get to read why.
+func unanswered(err error) bool {
+	var api *chef.APIError
+	return errors.As(err, &api) && api.Status == 0 && api.Temporary()
 }
 
 // storeDown is how many files in a row have to fail before the store is to
