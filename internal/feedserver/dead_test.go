@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/feedserver"
 	"github.com/chef-sync/chef-sync/internal/feedserver/changelog"
@@ -66,4 +68,59 @@ func TestNamesThatCannotBe(t *testing.T) {
 	if _, err := keys.Authenticate(t.Context(), &feedserver.Request{Org: "acme", Path: feedPath, Header: h, Signature: sig}); !errors.Is(err, feedserver.ErrDenied) {
 		t.Errorf("a user's name with a zero: %v, want ErrDenied", err)
 	}
+}
+
+// silentDB takes as long as it may, and longer than it should.
+type silentDB struct{ stays chan struct{} }
+
+func (db silentDB) QueryRow(ctx context.Context, _ string, _ ...any) pgx.Row {
+	return silentRow{ctx, db}
+}
+
+type silentRow struct {
+	ctx context.Context
+	db  silentDB
+}
+
+func (r silentRow) Scan(...any) error {
+	<-r.db.stays
+	return r.ctx.Err()
+}
+
+// TestManyAskASilentDatabase: nobody waits in a row for longer than an answer may
+// take.
+func TestManyAskASilentDatabase(t *testing.T) {
+	db := silentDB{make(chan struct{})}
+	keys, err := feedserver.NewKeys(db, 15*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys.SetAskTime(50 * time.Millisecond)
+	h := signed()
+	h.Set("X-Ops-Timestamp", time.Now().UTC().Format("2006-01-02T15:04:05Z"))
+	sig, err := chef.ReadSignature(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const callers = 10
+	answers := make(chan error, callers)
+	for range callers {
+		go func() {
+			_, err := keys.Authenticate(t.Context(), &feedserver.Request{Org: "acme", Path: feedPath, Signature: sig})
+			answers <- err
+		}()
+	}
+	for n := range callers - 2 { // two are asking
+		select {
+		case err := <-answers:
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v, want that the time is over", err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("%d of those in the row have an answer, want all %d", n, callers-2)
+		}
+	}
+	close(db.stays)
+	<-answers
+	<-answers
 }

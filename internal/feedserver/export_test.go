@@ -13,3 +13,6 @@ func (k *Keys) Remembered() int { return len(k.names) }
 
 // SetReadTime sets how long the log may take to be read.
 func (s *Server) SetReadTime(d time.Duration) { s.readTime = d }
+
+// SetAskTime sets how long the database may take to be asked for keys.
+func (k *Keys) SetAskTime(d time.Duration) { k.askTime = d }

@@ -27,6 +27,9 @@ const (
 	// maxQueries bounds how many connections strangers can keep busy.
 	maxQueries = 2
 
+	// askTime bounds how long the database may take to say whose key it is.
+	askTime = 10 * time.Second
+
 	// superuser needs no membership.
 	superuser = "pivotal"
 )
@@ -45,6 +48,8 @@ type Keys struct {
 	now   func() time.Time
 	dummy *rsa.PublicKey // what the signatures of unknown names are verified with
 	turns chan struct{}
+
+	askTime time.Duration
 
 	mu    sync.Mutex
 	names map[[2]string]*holder
@@ -66,7 +71,7 @@ func NewKeys(db Querier, skew time.Duration) (*Keys, error) {
 	}
 	return &Keys{
 		db: db, skew: skew, now: time.Now, dummy: &key.PublicKey,
-		turns: make(chan struct{}, maxQueries), names: map[[2]string]*holder{},
+		turns: make(chan struct{}, maxQueries), askTime: askTime, names: map[[2]string]*holder{},
 	}, nil
 }
 
@@ -150,16 +155,17 @@ var keysSQL = fmt.Sprintf(`SELECT
 	`SELECT u.id FROM (VALUES (false)) older (disabled), LATERAL (SELECT id, disabled FROM public.users WHERE username = $2) u WHERE NOT u.disabled`,
 	`SELECT c.id FROM public.clients c JOIN public.orgs o ON o.id = c.org_id WHERE o.name = $1 AND c.name = $2`)
 
-// ask asks the database.
+// ask asks the database. The time that there is for it begins with the wait for a
+// turn: a database that says nothing keeps nobody in a long row.
 func (k *Keys) ask(ctx context.Context, org, name string) (*holder, error) {
+	ctx, cancel := context.WithTimeout(ctx, k.askTime)
+	defer cancel()
 	select {
 	case k.turns <- struct{}{}:
 		defer func() { <-k.turns }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("wait to read keys from the Chef server's database: %w", ctx.Err())
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
 	var h holder
 	var users, client []string
 	if err := k.db.QueryRow(ctx, keysSQL, org, name).Scan(&h.org, &h.member, &users, &client); err != nil {
