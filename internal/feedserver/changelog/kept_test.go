@@ -138,3 +138,22 @@ func TestPlanUninstall(t *testing.T) {
 		t.Errorf("afterwards %+v, %v; want no more than the schema", plan, err)
 	}
 }
+
+// TestSlashes: a name with a slash, which Chef does not allow, is no path, whatever
+// is written about it.
+func TestSlashes(t *testing.T) {
+	each(t, func(t *testing.T, capture Capture) {
+		k := start(t, InstallOptions{Capture: capture})
+		f := k.page(0)
+		for _, tbl := range []string{"roles", "clients", "data_bags"} {
+			k.chef.add(tbl, "a/b")
+		}
+		k.chef.addKey("a/b", "second")
+		k.chef.addVersion("a/b", 1, 0, 0)
+		k.chef.addArtifact("a/b", "abc")
+		k.chef.addItem("a/b", "item")
+		k.chef.remove("roles", "a/b")
+		k.chef.add("roles", "a")
+		k.want(f, "create /roles/a")
+	})
+}
