@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"path"
+	"slices"
 )
 
 // An Invitation is one of a user into an organization that was not answered yet.
@@ -27,6 +28,15 @@ func (c *Client) AddMember(ctx context.Context, user string) error {
 // there is no such user.
 func (c *Client) Invite(ctx context.Context, user string) (Invitation, error) {
 	body, err := c.send(ctx, http.MethodPost, nil, map[string]string{"user": user}, "association_requests")
+	if IsConflict(err) && isUncertain(err) { // ours, whose answer was lost
+		open, listErr := c.ListInvitations(ctx)
+		if listErr != nil {
+			return Invitation{}, listErr
+		}
+		if n := slices.IndexFunc(open, func(i Invitation) bool { return i.User == user }); n >= 0 {
+			return open[n], nil
+		}
+	}
 	if err != nil {
 		return Invitation{}, err
 	}
@@ -83,5 +93,9 @@ func (c *Client) invitations(ctx context.Context, names ...string) ([]Invitation
 // invited it; [IsNotFound] if the invitation was answered or taken back. It is
 // refused with 403 if whoever sent it has lost the right to.
 func (c *Client) AcceptInvitation(ctx context.Context, id string) error {
-	return c.global().write(ctx, http.MethodPut, map[string]string{"response": "accept"}, "users", c.User(), "association_requests", id)
+	err := c.global().write(ctx, http.MethodPut, map[string]string{"response": "accept"}, "users", c.User(), "association_requests", id)
+	if IsNotFound(err) && isUncertain(err) {
+		return nil
+	}
+	return err
 }

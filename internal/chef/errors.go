@@ -177,6 +177,13 @@ func IsConflict(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusConflict
 }
 
+// isUncertain reports whether an earlier try may have been carried out: see
+// [APIError.Uncertain].
+func isUncertain(err error) bool {
+	var e *APIError
+	return errors.As(err, &e) && e.Uncertain
+}
+
 // Hint returns what may help against err, in words for an operator, or "".
 func Hint(err error) string {
 	var e *APIError

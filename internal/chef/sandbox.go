@@ -3,7 +3,6 @@ package chef
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 )
@@ -76,8 +75,7 @@ func (c *Client) CreateSandbox(ctx context.Context, md5s []string) (*Sandbox, er
 // first one. A repetition inside this call is taken care of.
 func (c *Client) CommitSandbox(ctx context.Context, id string) error {
 	err := c.write(ctx, http.MethodPut, map[string]bool{"is_completed": true}, "sandboxes", id)
-	var e *APIError
-	if IsNotFound(err) && errors.As(err, &e) && e.Uncertain {
+	if IsNotFound(err) && isUncertain(err) {
 		return nil
 	}
 	return err
