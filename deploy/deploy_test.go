@@ -199,6 +199,62 @@ func TestEveryMetricExists(t *testing.T) {
 	}
 }
 
+// grouping is what an aggregation keeps apart.
+var grouping = regexp.MustCompile(`\bby \(([^)]*)\)`)
+
+// TestLegendsTellSeriesApart: two lines of one name, of an organization on two replicas
+// say, tell nobody anything.
+func TestLegendsTellSeriesApart(t *testing.T) {
+	var dashboard struct {
+		Panels []struct {
+			Title, Type string
+			Targets     []struct{ Expr, LegendFormat string }
+		}
+	}
+	if err := json.Unmarshal(read(t, dashboardFile), &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, p := range dashboard.Panels {
+		if p.Type != "timeseries" {
+			continue
+		}
+		for _, q := range p.Targets {
+			by := grouping.FindStringSubmatch(q.Expr)
+			if by == nil {
+				continue
+			}
+			for label := range strings.SplitSeq(by[1], ", ") {
+				if seen++; label != "le" && !strings.Contains(q.LegendFormat, "{{"+label+"}}") {
+					t.Errorf("panel %s: its lines are told apart by %s, which the legend %q does not name", p.Title, label, q.LegendFormat)
+				}
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d labels were found", seen)
+	}
+}
+
+// TestHeldRequestsAreNotSlow: a poll that a feed server holds for a minute says nothing
+// of how fast a server is.
+func TestHeldRequestsAreNotSlow(t *testing.T) {
+	for name, without := range map[string]string{"chef_sync_request_seconds": `route!="updated_since"`, "chef_sync_phase_seconds": `phase!="poll"`} {
+		shown := 0
+		for where, expr := range expressions(t) {
+			if !strings.Contains(expr, name) {
+				continue
+			}
+			if shown++; !strings.Contains(expr, without) {
+				t.Errorf("%s shows how long requests were held: %s", where, expr)
+			}
+		}
+		if shown == 0 {
+			t.Errorf("nothing shows %s", name)
+		}
+	}
+}
+
 // TestAlertsAreDocumented in docs/metrics.md.
 func TestAlertsAreDocumented(t *testing.T) {
 	doc := string(read(t, "../docs/metrics.md"))
