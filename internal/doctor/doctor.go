@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chef-sync/chef-sync/internal/chef"
 	"github.com/chef-sync/chef-sync/internal/config"
 	"github.com/chef-sync/chef-sync/internal/object"
 	"github.com/chef-sync/chef-sync/internal/version"
@@ -239,6 +241,7 @@ func (x *exam) make(ctx context.Context, c check, s subject) []Finding {
 		for i := range found {
 			if found[i].State == Failed {
 				found[i].Text = fmt.Sprintf("no answer within %s: %s", x.limit(), found[i].Text)
+				found[i].Fix = cmp.Or(found[i].Fix, hint(ctx.Err()))
 			}
 		}
 	}
@@ -319,6 +322,15 @@ func warning(fix, format string, args ...any) []Finding {
 
 func failed(fix, format string, args ...any) []Finding {
 	return []Finding{{State: Failed, Fix: fix, Text: fmt.Sprintf(format, args...)}}
+}
+
+// hint is what helps against an error of a server: with what the client knows, or
+// against a limit that ended before the answer came.
+func hint(err error) string {
+	if own := chef.Hint(err); own != "" || !errors.Is(err, context.DeadlineExceeded) {
+		return own
+	}
+	return "a server or a proxy is too slow or unreachable: check its load, and firewalls"
 }
 
 // count is a number of things in words.

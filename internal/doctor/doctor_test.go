@@ -117,7 +117,7 @@ func TestServers(t *testing.T) {
 	got = h.examine()
 	close(wait)
 	got.want(t, "server", doctor.Primary, doctor.Failed, "no answer", "too slow or unreachable")
-	got.only(t, "server", "rights", "feed", "organization") // of the other one, on a slow machine
+	got.only(t, "server", "user", "rights", "feed", "organization") // of the other one, on a slow machine
 	if took := time.Since(began); took > doctor.DefaultLimit {
 		t.Errorf("a silent server took %s", took)
 	}

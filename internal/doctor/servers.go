@@ -32,6 +32,9 @@ func configuration(_ context.Context, x *exam, _ subject) []Finding {
 		if errors.Is(x.Err, fs.ErrNotExist) { // the error has an example of many lines
 			return failed("$EDITOR "+x.File, "there is no configuration at %s", x.File)
 		}
+		if errors.Is(x.Err, fs.ErrPermission) {
+			return failed("sudo chef-sync-ctl doctor", "%v", x.Err)
+		}
 		return failed("$EDITOR "+x.File, "%v", x.Err)
 	}
 	var out []Finding
@@ -217,5 +220,5 @@ func user(_ context.Context, x *exam, at subject) []Finding {
 	case errors.Is(err, chef.ErrCredentials):
 		return failed(fmt.Sprintf("chef-server-ctl list-user-keys %s    # on the %s: is the public half of %s there?", s.User, at.side, s.KeyFile), "%v", err)
 	}
-	return failed(chef.Hint(err), "%v", err)
+	return failed(hint(err), "%v", err)
 }
