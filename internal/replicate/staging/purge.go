@@ -27,7 +27,7 @@ func (s *Store) removeIf(ctx context.Context, prefix string, unwanted func(*blob
 	it := s.bucket.List(&blob.ListOptions{Prefix: prefix})
 	for {
 		o, err := it.Next(ctx)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
