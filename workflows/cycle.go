@@ -123,6 +123,9 @@ func (r *run) settle(err error) bool {
 		if errors.Is(err, errFull) {
 			t.Key, t.Hint = troubleFull, "chef-sync-ctl unsynced-objects "+r.in.Pair.Destination
 			t.Message = fmt.Sprintf("more than %d objects are unsynced and would be forgotten: the feed waits until there are fewer", r.opts.MaxUnsynced)
+			if ref, n := r.state.mostWaitedFor(); n > 0 {
+				t.Message += fmt.Sprintf("; %d of them are deletes that wait for %s, which cannot be written", n, ref.Path())
+			}
 		}
 		r.trouble(t)
 		return false
@@ -271,6 +274,9 @@ const maxRefetch = 5
 // apply applies a batch and takes the results into the state. A batch that
 // staging no longer has is fetched again.
 func (w *work) apply(ctx workflow.Context, b plan.Batch, got activities.FetchResult) error {
+	if w.crowded(ctx, b) {
+		return errFull
+	}
 	for try := 0; ; try++ {
 		var done activities.ApplyResult
 		if b.Delete || got.Batch != "" {

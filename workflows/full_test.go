@@ -2,11 +2,13 @@ package workflows_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/chef-sync/chef-sync/activities"
 	"github.com/chef-sync/chef-sync/internal/object"
+	"github.com/chef-sync/chef-sync/internal/plan"
 	"github.com/chef-sync/chef-sync/workflows"
 )
 
@@ -25,6 +27,9 @@ func TestNoDeleteIsForgotten(t *testing.T) {
 	w.at(2*time.Hour, func() {
 		if len(w.replica) != 9 {
 			t.Errorf("%d are left; want the deletes to wait", len(w.replica))
+		}
+		if s := w.status(); !strings.Contains(s.Reason, "deletes that wait for /roles/bad,") {
+			t.Errorf("it waits because %q; want the role named that could not be written", s.Reason)
 		}
 		bad = false
 	})
@@ -105,6 +110,59 @@ func TestAFullListHasRoomForWhatBrokeOff(t *testing.T) {
 	w.change(object.ActionUpdate, c.Path())
 	if got := w.runWith(workflows.SyncInput{Pair: pair, State: st, Options: o}, time.Minute); !broken || last != object.ActionReplace {
 		t.Errorf("broken %t, fetched to %s at last, status %+v; want it replaced", broken, last, got)
+	}
+}
+
+// Batches that break off again and again, each of them another one because the primary
+// goes on, do not have the list grow for ever: Temporal could not keep it.
+func TestWhatBreaksOffDoesNotFillTheList(t *testing.T) {
+	w := newWorld(t)
+	made := 0
+	next := func() { // what is gone of the feed is gone
+		ref := object.MustRef(fmt.Sprintf("/cookbooks/c%03d/1.0.0", made))
+		made++
+		w.holds = map[object.Ref]bool{ref: true}
+		w.feed = []object.Change{{ID: 1, Action: object.ActionUpdate, Ref: ref}}
+	}
+	next()
+	down, most := true, 0
+	w.applyOp = func(activities.ApplyInput) error {
+		if !down {
+			return nil
+		}
+		next()
+		w.at(time.Millisecond, func() { most = max(most, w.status().Unsynced) })
+		return denied()
+	}
+	w.at(time.Hour, func() { down = false })
+	o := workflows.Options{MaxUnsynced: 2, Limits: plan.Limits{Objects: 5}, RetryMost: time.Minute}
+	got := w.runWith(workflows.SyncInput{Pair: pair, State: following(0), Options: o}, 3*time.Hour)
+	if most != 7 || made < 20 || got.Unsynced != 0 || len(w.replica) != 1 {
+		t.Errorf("%d of %d were unsynced; status %+v, on the replica %v", most, made, got, w.replica)
+	}
+}
+
+// A pair that runs once ends also if there is no room to remember what could break off.
+func TestOnceEndsWithoutRoomForWhatBreaksOff(t *testing.T) {
+	w, o := deletesRefused(t)
+	st := following(9)
+	for i := range o.MaxUnsynced + plan.DefaultBatchObjects {
+		ref := object.MustRef(fmt.Sprintf("/data/x%04d", i))
+		w.holds[ref] = true
+		st.Unsynced = append(st.Unsynced, workflows.Unsynced{Ref: ref, Action: object.ActionReplace})
+	}
+	w.onApply = func(ref object.Ref, _ int) string {
+		if ref.Kind == object.KindDataBag {
+			return "500"
+		}
+		return ""
+	}
+	c := object.MustRef("/cookbooks/c/1.0.0")
+	w.change(object.ActionUpdate, c.Path())
+	w.max = o.MaxUnsynced
+	w.runOnce(st)
+	if !w.replica[c] || len(w.unsynced()) != len(st.Unsynced) {
+		t.Errorf("ended with %d unsynced, the cookbook is there: %t", len(w.unsynced()), w.replica[c])
 	}
 }
 

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
@@ -68,6 +69,12 @@ func (o Options) orDefault() Options {
 		o.RetryMost = defaultRetryMost
 	}
 	return o
+}
+
+// roomForDoubts is how many more objects than MaxUnsynced are remembered of batches
+// whose Apply broke off: as many as one batch has.
+func (o Options) roomForDoubts() int {
+	return cmp.Or(max(o.Limits.Objects, 0), plan.DefaultBatchObjects)
 }
 
 // The search attributes of a SyncWorkflow, for the list page of the Web UI and

@@ -69,7 +69,9 @@ func (w *work) record(ctx workflow.Context, b plan.Batch, got activities.FetchRe
 // What a full comparison wants to delete, the next one will find.
 func (w *work) park(ctx workflow.Context, u Unsynced) bool {
 	r := w.run
-	if r.state.park(u, r.now(), r.opts) {
+	last := r.state.takesLastRoom(u, r.opts) &&
+		workflow.GetVersion(ctx, versionLast, workflow.DefaultVersion, lastKept) == lastKept
+	if !last && r.state.park(u, r.now(), r.opts) {
 		return true
 	}
 	if extra := w.guard.survey != "" && w.guard.deletes[u.Ref.Kind] > 0; extra ||
@@ -120,6 +122,22 @@ func (w *work) doubt(ctx workflow.Context, b plan.Batch) plan.Batch {
 		w.run.state.doubt(b.Changes[i], w.pageOf(c.Ref), w.run.now(), w.run.opts)
 	}
 	return b
+}
+
+// crowded reports whether there would be no room to remember what is half written, or
+// half deleted, if the Apply of a batch broke off. A pair that runs once does not wait
+// for room for ever.
+func (w *work) crowded(ctx workflow.Context, b plan.Batch) bool {
+	s, o := w.run.state, w.run.opts
+	doubts := 0
+	for _, c := range b.Changes {
+		if _, known := s.find(c.Ref); !known && c.Ref.Kind == object.KindCookbook {
+			doubts++
+		}
+	}
+	once := o.Once && s.TroubleCount >= triesOnce && s.Trouble != nil && s.Trouble.Key == troubleFull
+	return doubts > 0 && !once && len(s.Unsynced)+doubts > o.MaxUnsynced+o.roomForDoubts() &&
+		workflow.GetVersion(ctx, versionDoubts, workflow.DefaultVersion, doubtsBounded) == doubtsBounded
 }
 
 // postpone parks deletes behind the writes of their page that did not succeed.

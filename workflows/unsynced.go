@@ -98,8 +98,8 @@ func (s *State) repark(due []Unsynced, t activities.Trouble, now time.Time, o Op
 }
 
 // doubt notes that an object may be half written, and is to be replaced, or half
-// deleted. That is no failure of its own, and does not count as a try. There is
-// always room for it, as long as its batch is the only one.
+// deleted. That is no failure of its own, and does not count as a try. There is always
+// room for it: [Options.MaxUnsynced] leaves some, and [work.crowded] sees to the rest.
 func (s *State) doubt(c object.Change, page int64, now time.Time, o Options) {
 	u := Unsynced{
 		Ref: c.Ref, Action: c.Action, Page: page, NextTry: now,
@@ -229,6 +229,23 @@ func (s *State) waitedFor(u Unsynced) bool {
 	return slices.ContainsFunc(s.Unsynced, func(d Unsynced) bool { return d.Action == object.ActionDelete && u.holdsUp(d) })
 }
 
+// mostWaitedFor returns the write that most deletes on the list wait for, and how many
+// do; none is 0.
+func (s *State) mostWaitedFor() (ref object.Ref, deletes int) {
+	for _, u := range s.Unsynced {
+		n := 0
+		for _, d := range s.Unsynced {
+			if d.Action == object.ActionDelete && u.holdsUp(d) {
+				n++
+			}
+		}
+		if n > deletes {
+			ref, deletes = u.Ref, n
+		}
+	}
+	return ref, deletes
+}
+
 // holdingUp reports whether a delete on the list waits for a write that a full
 // comparison is to find again.
 func (s *State) holdingUp() bool {
@@ -249,6 +266,19 @@ func (s *State) dropWrite() (u Unsynced, ok bool) {
 		}
 	}
 	return Unsynced{}, false
+}
+
+// takesLastRoom reports whether there is room for u only in place of the last write on
+// the list.
+func (s *State) takesLastRoom(u Unsynced, o Options) bool {
+	_, known := s.find(u.Ref)
+	writes := 0
+	for _, old := range s.Unsynced {
+		if !old.lasting() {
+			writes++
+		}
+	}
+	return !known && u.lasting() && len(s.Unsynced) >= o.MaxUnsynced && writes == 1
 }
 
 // mostText is the most bytes of JSON that the reason or hint of an unsynced object

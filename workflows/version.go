@@ -31,6 +31,11 @@ package workflows
 //	dropped-parked   1: if an operator drops the deletes of a full comparison, those that
 //	                 wait for something are dropped with them. Like the five before,
 //	                 asked for only where that is so.
+//	doubts-full      1: a batch of which more could be half written, or half deleted, than
+//	                 there is room to remember waits until there is.
+//	last-write       1: the last write on a full list of unsynced objects is not forgotten
+//	                 to make room for a delete: who looks why all of them wait has to see
+//	                 it. Like the one before, asked for only where that is so.
 const (
 	versionClock = "clock-put-back"
 	clockRefloat = 1
@@ -65,6 +70,12 @@ const (
 
 	versionDropped = "dropped-parked"
 	droppedParked  = 1
+
+	versionDoubts = "doubts-full"
+	doubtsBounded = 1
+
+	versionLast = "last-write"
+	lastKept    = 1
 )
 
 // StateFormat numbers how [State] is written. It rises when an older release would

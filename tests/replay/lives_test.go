@@ -67,6 +67,16 @@ var lives = []struct {
 			extra.Role(fmt.Sprint("extra", i), "1")
 		}
 	}, live: liveDropped},
+	{version: "doubts-full", most: 1, prepare: func(l *life) {
+		l.in.Options.MaxUnsynced, l.in.Options.Limits = 1, plan.Limits{Objects: 5}
+		for i := range 5 {
+			l.write.Cookbook(fmt.Sprint("c", i), "1.0.0", false, map[string]string{"recipes/default.rb": "1"})
+		}
+	}, live: liveDoubts},
+	{version: "last-write", most: 1, prepare: func(l *life) {
+		l.in.Options.MaxUnsynced = 3
+		l.roles("late", "a", "b", "c", "d")
+	}, live: liveLast},
 }
 
 // TestFreshLivesReplay lives through what each version of the workflow is about, with
@@ -224,4 +234,40 @@ func liveDropped(l *life) {
 	l.late.Remove()
 	l.signal(workflows.SignalSyncNow)
 	l.untilUnsynced(0)
+}
+
+// Batches of cookbook versions break off, and the list has no room for another one.
+func liveDoubts(l *life) {
+	down := []*chefserver.Rule{l.fault("DELETE", "/cookbooks/", denied()), l.fault("PUT", "/cookbooks/n1/", denied())}
+	l.page(func() {
+		for i := range 5 {
+			l.must(l.primary.Client.DeleteCookbook(l.t.Context(), fmt.Sprint("c", i), "1.0.0"))
+		}
+	})
+	l.untilUnsynced(5)
+	l.page(func() { l.write.Cookbook("n1", "1.0.0", false, map[string]string{"recipes/default.rb": "1"}) })
+	l.untilUnsynced(6)
+	l.page(func() {
+		l.must(l.primary.Client.DeleteCookbook(l.t.Context(), "n1", "1.0.0"))
+		l.write.Cookbook("n2", "1.0.0", false, map[string]string{"recipes/default.rb": "1"})
+		for _, r := range down {
+			r.Remove()
+		}
+	})
+	l.untilWell()
+}
+
+// More deletes wait for a write than there is room to remember.
+func liveLast(l *life) {
+	late := l.fault("PUT", "/roles/late$", refused())
+	l.page(func() {
+		l.write.Role("late", "2")
+		for _, name := range []string{"a", "b", "c", "d"} {
+			l.must(l.primary.Client.DeleteRole(l.t.Context(), name))
+		}
+	})
+	l.untilUnsynced(3)
+	late.Remove()
+	l.signal(workflows.SignalSyncNow)
+	l.untilWell()
 }
