@@ -40,6 +40,8 @@ type Browser struct {
 	t   testing.TB
 	ctx context.Context // of chromedp, which keeps the page in it
 
+	reload time.Duration // reloadAfter, but in a test of it
+
 	mu      sync.Mutex
 	outside []string // requests that were not for this host
 }
@@ -75,7 +77,7 @@ func Open(t testing.TB) *Browser {
 	silent := func(string, ...any) {}
 	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(silent), chromedp.WithLogf(silent))
 
-	b := &Browser{t: t, ctx: ctx}
+	b := &Browser{t: t, ctx: ctx, reload: reloadAfter}
 	t.Cleanup(func() {
 		cancel()
 		cancelAllocator()
@@ -157,7 +159,7 @@ func (b *Browser) WaitText(url string, wants ...string) (text string) {
 	ctx, cancel := context.WithTimeout(b.ctx, waitTimeout)
 	defer cancel()
 	var loaded time.Time
-	for patience := reloadAfter; ; {
+	for patience := b.reload; ; {
 		if loaded.IsZero() || time.Since(loaded) > patience {
 			if !loaded.IsZero() {
 				patience *= 2 // it may just be slow

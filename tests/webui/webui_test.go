@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,6 +133,20 @@ func TestOutsideRequest(t *testing.T) {
 		t.Errorf("requests outside: got %q, want %q", b.outside, want)
 	}
 	b.outside = nil // or the end of the test would report them
+}
+
+// TestReload: a page that does not look again by itself is loaded anew.
+func TestReload(t *testing.T) {
+	b := Open(t)
+	b.reload = 200 * time.Millisecond
+	var loads atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/list" {
+			fmt.Fprintf(w, "<body>%d workflows</body>", loads.Add(1)-1)
+		}
+	}))
+	t.Cleanup(server.Close)
+	b.WaitText(server.URL+"/list", "1 workflows")
 }
 
 func TestMissing(t *testing.T) {
