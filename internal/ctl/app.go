@@ -36,16 +36,17 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	checked.Stdout = out
 	a = &checked
 	app := a.cli()
-	config, command := "", ""
+	var g given
+	command := ""
 	app.Before = func(c *cli.Context) error {
-		config, command = c.String(flagConfig), c.Args().First()
+		g, command = givenIn(c), c.Args().First()
 		return nil
 	}
 	err := app.RunContext(ctx, arrange(app, args))
 	if out.err != nil && (err == nil || errors.Is(err, errLook)) {
 		err = unwritten(command, out.err)
 	}
-	return report(a.Stderr, config, err)
+	return report(a.Stderr, g, err)
 }
 
 // cli is the command line. Every run makes a new one, as the library keeps state

@@ -79,7 +79,7 @@ func (a *App) begin(c *cli.Context) (*call, settingsFlags, error) {
 
 // printer is what --output and --no-color ask for.
 func (a *App) printer(c *cli.Context) (*printer, error) {
-	p := &printer{out: a.Stdout, err: a.Stderr, now: a.Now, config: c.String(flagConfig)}
+	p := &printer{out: a.Stdout, err: a.Stderr, now: a.Now, given: givenIn(c)}
 	switch o := c.String(flagOutput); o {
 	case outputTable:
 	case outputJSON:

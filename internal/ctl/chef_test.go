@@ -138,11 +138,11 @@ func refuse(ts *testscript.TestScript, _ bool, args []string) {
 func TestInterruptedDiff(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := couldNotTell(ctx.Err()); report(&strings.Builder{}, "", err) != ExitUnknown {
+	if err := couldNotTell(ctx.Err()); report(&strings.Builder{}, nil, err) != ExitUnknown {
 		t.Errorf("an interrupted comparison ends with %v; want exit code %d", err, ExitUnknown)
 	}
 	for _, err := range []error{errors.New("x"), fail(ExitUnreachable, "", "x"), unusable("diff", "x")} {
-		if code := report(&strings.Builder{}, "", couldNotTell(err)); code != ExitUnknown {
+		if code := report(&strings.Builder{}, nil, couldNotTell(err)); code != ExitUnknown {
 			t.Errorf("%v ends with %d; want %d", err, code, ExitUnknown)
 		}
 	}

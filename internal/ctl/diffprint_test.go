@@ -82,7 +82,7 @@ func TestVerdict(t *testing.T) {
 		if got := tt.diff.verdict(); got != tt.want {
 			t.Errorf("verdict %q, want %q", got, tt.want)
 		}
-		if got := report(&strings.Builder{}, "", tt.diff.outcome()); got != tt.code {
+		if got := report(&strings.Builder{}, nil, tt.diff.outcome()); got != tt.code {
 			t.Errorf("%s: exit code %d, want %d", tt.want, got, tt.code)
 		}
 	}

@@ -177,7 +177,7 @@ func (p *printer) checkup(a doctorAnswer) error {
 		b.WriteString(p.paint(colors[r.State], fmt.Sprintf("%-7s", words[r.State])))
 		fmt.Fprintf(&b, "  %-13s  %-15s  %s", r.Check, cell(on), cell(r.Text))
 		if r.Fix != "" {
-			b.WriteString(" -> " + cell(onConfig(p.config, r.Fix)))
+			b.WriteString(" -> " + cell(p.given.on(r.Fix)))
 		}
 		b.WriteString("\n")
 	}

@@ -56,9 +56,9 @@ func fail(code int, hint, format string, args ...any) error {
 // errLook ends a command that has answered, with ExitLook and no further word.
 var errLook = errors.New("something to look at")
 
-// report prints an error for people and returns its exit code. config is the file
-// that the command line names, as of [onConfig].
-func report(w io.Writer, config string, err error) int {
+// report prints an error for people and returns its exit code. The commands that it
+// gives mean what the command line says in g.
+func report(w io.Writer, g given, err error) int {
 	var f *failure
 	switch {
 	case err == nil:
@@ -67,7 +67,7 @@ func report(w io.Writer, config string, err error) int {
 		return ExitLook
 	case errors.As(err, &f):
 		fmt.Fprintln(w, "error: "+clean(f.Error()))
-		tryLines(w, onConfig(config, f.hint))
+		tryLines(w, g.on(f.hint))
 		return f.code
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(w, "error: interrupted")
@@ -107,31 +107,6 @@ func tryLines(w io.Writer, hint string) {
 	for line := range strings.Lines(hint) {
 		fmt.Fprintln(w, "  try: "+clean(strings.TrimSpace(line)))
 	}
-}
-
-// onConfig has commands of ours for this host read the configuration that the
-// command line names, so that they can be pasted; "" is none, and changes nothing.
-// Lines hold one command each.
-func onConfig(config, lines string) string {
-	if config == "" {
-		return lines
-	}
-	if strings.ContainsAny(config, " \t\"'$&;()|<>*?#\\`") {
-		config = "'" + strings.ReplaceAll(config, "'", `'\''`) + "'"
-	}
-	var b strings.Builder
-	for line := range strings.Lines(lines) {
-		sudo, plain := "", line
-		if strings.HasPrefix(line, "sudo ") {
-			sudo, plain = "sudo ", strings.TrimPrefix(line, "sudo ")
-		}
-		rest, ours := strings.CutPrefix(plain, program+" ")
-		if ours && !strings.Contains(" "+rest, " --"+flagConfig+" ") && !strings.Contains(rest, "--"+flagAddress+" HOST:PORT --"+flagReplica) {
-			line = sudo + program + " --" + flagConfig + " " + config + " " + rest
-		}
-		b.WriteString(line)
-	}
-	return b.String()
 }
 
 // unusable is a command line that cannot be followed.

@@ -78,7 +78,7 @@ func TestUndone(t *testing.T) {
 		"replica_tls['ca_file'], or the": p.undone(t.Context(), &prepare.Error{Step: "user", Err: chef.ErrTLS}),
 	} {
 		var out strings.Builder
-		if code := report(&out, "", got); code != ExitNotDone || !strings.Contains(out.String(), want) {
+		if code := report(&out, nil, got); code != ExitNotDone || !strings.Contains(out.String(), want) {
 			t.Errorf("%d %s; want %d and %q", code, &out, ExitNotDone, want)
 		}
 	}

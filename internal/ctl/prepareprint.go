@@ -36,7 +36,7 @@ func (p *preparation) show(r *prepare.Result) error {
 	if r.DryRun {
 		fmt.Fprintln(p.print.out, "\nNothing was done.")
 	} else if len(answer.Next) > 0 {
-		fmt.Fprintln(p.print.out, "\nnext:\n  "+clean(strings.ReplaceAll(onConfig(p.print.config, strings.Join(answer.Next, "\n")), "\n", "\n  ")))
+		fmt.Fprintln(p.print.out, "\nnext:\n  "+clean(strings.ReplaceAll(p.print.given.on(strings.Join(answer.Next, "\n")), "\n", "\n  ")))
 	}
 	return nil
 }

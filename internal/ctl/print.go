@@ -48,11 +48,11 @@ type printer struct {
 	colors   bool
 	width    int // of the terminal, in columns; 0 = none, or not known
 	now      func() time.Time
-	config   string // that the command line names; see onConfig
+	given    given
 }
 
 // try prints what helps, one command in each line.
-func (p *printer) try(w io.Writer, hint string) { tryLines(w, onConfig(p.config, hint)) }
+func (p *printer) try(w io.Writer, hint string) { tryLines(w, p.given.on(hint)) }
 
 func (p *printer) paint(c color, s string) string {
 	if !p.colors || c == "" {
@@ -118,7 +118,7 @@ func (p *printer) result(r result) error {
 	}
 	fmt.Fprintln(p.out, clean(r.Message))
 	if r.Next != "" {
-		fmt.Fprintln(p.out, "  next: "+clean(onConfig(p.config, r.Next)))
+		fmt.Fprintln(p.out, "  next: "+clean(p.given.on(r.Next)))
 	}
 	return nil
 }

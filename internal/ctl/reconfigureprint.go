@@ -212,7 +212,7 @@ func (r *reconfiguration) show() error {
 	} else if len(a.Next) > 0 {
 		b.WriteString("next:\n")
 		for _, n := range a.Next {
-			b.WriteString("  " + onConfig(r.print.config, n) + "\n")
+			b.WriteString("  " + r.print.given.on(n) + "\n")
 		}
 	}
 	_, err := fmt.Fprint(r.print.out, clean(b.String()))

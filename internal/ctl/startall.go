@@ -145,9 +145,9 @@ func (p *printer) startedAll(s started) error {
 		line += fmt.Sprintf("; %d stopped, left as they are: %s", len(s.Stopped), some(s.Stopped))
 	}
 	fmt.Fprintln(p.out, clean(line))
-	fmt.Fprintln(p.out, "  next: "+onConfig(p.config, program+" sync-status"))
+	fmt.Fprintln(p.out, "  next: "+p.given.on(program+" sync-status"))
 	if len(s.Stopped) > 0 {
-		fmt.Fprintln(p.out, "  next: "+onConfig(p.config, program+" sync-start "+clean(s.Stopped[0])))
+		fmt.Fprintln(p.out, "  next: "+p.given.on(program+" sync-start "+clean(s.Stopped[0])))
 	}
 	return nil
 }

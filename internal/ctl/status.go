@@ -91,7 +91,7 @@ func (k *call) watch(ctx context.Context, one *object.Pair) error {
 			if f.code != ExitUnreachable {
 				return err
 			}
-			report(k.print.err, k.print.config, err)
+			report(k.print.err, k.print.given, err)
 			err = errLook
 		}
 		last = err

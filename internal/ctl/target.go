@@ -105,7 +105,7 @@ func (s settings) replicates(command string) error {
 		return nil
 	case s.cfg.Role == config.RoleMaster:
 		hint := "ssh " + hostOf(s.cfg.Replica.URL, "REPLICA") + " " + program + " " + command + " …"
-		if command != "diff" { // which needs more than Temporal
+		if command != "diff" && command != "codec-server" { // which need more than Temporal
 			hint += "\n" + program + " --address HOST:PORT --replica NAME " + command + " …"
 		}
 		return fail(ExitUsage, hint,
