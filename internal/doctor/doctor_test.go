@@ -257,6 +257,8 @@ func TestNoChefServer(t *testing.T) {
 	if strings.Contains(got.String(), "role") {
 		t.Error(got)
 	}
+	got = doctor.Run(t.Context(), doctor.Options{File: "x.rb", Err: fmt.Errorf("open x.rb: %w", fs.ErrPermission)})
+	got.want(t, "configuration", doctor.Host, doctor.Failed, "permission denied", "sudo chef-sync-ctl doctor")
 }
 
 // TestSameOrganization: a server under another name is no replica. Two ports may be
