@@ -65,16 +65,20 @@ func clientOf(t *testing.T, url string, change ...func(*Options)) *Client {
 }
 
 // quickClock is one on which nobody waits: it is as late at once as one wants it
-// to be.
+// to be. It stands still otherwise, as the machine may not.
 type quickClock struct {
 	mu    sync.Mutex
+	from  time.Time
 	slept time.Duration
 }
 
 func (c *quickClock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Now().Add(c.slept)
+	if c.from.IsZero() {
+		c.from = time.Now()
+	}
+	return c.from.Add(c.slept)
 }
 
 func (c *quickClock) clock() pace.Clock {

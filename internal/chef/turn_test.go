@@ -131,7 +131,6 @@ func TestRequestsAreLimited(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The requests themselves take some of the time, which then need not be waited.
 	if got := clock.passed(); got > 10*time.Second || got < 5*time.Second {
 		t.Errorf("21 requests at 2/s waited for %v, want about 10s", got)
 	}
