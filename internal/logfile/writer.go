@@ -41,11 +41,11 @@ func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	// The name of an old file holds the millisecond: two of one would be one.
-	if now := w.now(); w.size > 0 && w.size+int64(len(p)) > w.most && now.Sub(w.rotated) > 2*time.Millisecond {
+	if w.size > 0 && w.size+int64(len(p)) > w.most && w.now().Sub(w.rotated) > 2*time.Millisecond {
 		if err := w.file.Rotate(); err != nil {
 			return 0, err
 		}
-		w.size, w.rotated = 0, now
+		w.size, w.rotated = 0, w.now() // it was named before that
 		w.prune()
 	}
 	n, err := w.file.Write(p)

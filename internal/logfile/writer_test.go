@@ -36,6 +36,35 @@ func TestNotTwiceAtOnce(t *testing.T) {
 	}
 }
 
+// TestNotTwiceAfterAStall: the name is of the moment in which the file was renamed, which
+// on a busy host is later than that in which it was found to be full.
+func TestNotTwiceAfterAStall(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.log")
+	w := NewWriter(path, 10, 0)
+	defer w.Close()
+	at := time.Now()
+	for _, write := range []struct {
+		line  string
+		looks []time.Duration // at the clock; the last one counts on
+	}{
+		{"first line\n", []time.Duration{0}},
+		{"second line\n", []time.Duration{0, 50 * time.Millisecond}},
+		{"third line\n", []time.Duration{51 * time.Millisecond}},
+	} {
+		w.now = func() time.Time {
+			now := at.Add(write.looks[0])
+			write.looks = write.looks[min(1, len(write.looks)-1):]
+			return now
+		}
+		if _, err := w.Write([]byte(write.line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files, err := Files(path); err != nil || len(files) != 2 {
+		t.Errorf("%v, %v; want 2 files: the second line's may have the name of the first's", files, err)
+	}
+}
+
 // TestGoesOn: what a file holds when the writer is made counts.
 func TestGoesOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
