@@ -227,7 +227,13 @@ func (d *Syncd) MustCtl(t testing.TB, args ...string) string {
 // the test with what say returns if it never is.
 func Until(t testing.TB, what string, cond func() bool, say func() string) {
 	t.Helper()
-	if !eventually(patience, cond) {
+	Within(t, patience, what, cond, say)
+}
+
+// Within is [Until] for what may take longer than a minute.
+func Within(t testing.TB, limit time.Duration, what string, cond func() bool, say func() string) {
+	t.Helper()
+	if !eventually(limit, cond) {
 		t.Fatalf("not in time: %s\n%s", what, say())
 	}
 }
