@@ -1,6 +1,8 @@
 package ctl
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/chef-sync/chef-sync/internal/config"
@@ -21,6 +23,11 @@ func (e environment) LookupEnv(name string) (string, bool) {
 func TestSecuredAddress(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // with nobody's profile
 	const named = "temporal['tls']['server_name'] = 'temporal.test'\n"
+	keyFile := filepath.Join(t.TempDir(), "api.key")
+	if err := os.WriteFile(keyFile, []byte("hush"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	keyed := "temporal['api_key_file'] = '" + keyFile + "'\n" + named
 	env := environment{"TEMPORAL_TLS": "true", "TEMPORAL_TLS_SERVER_NAME": "env.test", "TEMPORAL_API_KEY": "k", "TEMPORAL_NAMESPACE": "theirs"}
 	none := environment{}
 	for name, c := range map[string]struct {
@@ -32,6 +39,8 @@ func TestSecuredAddress(t *testing.T) {
 		"nothing is named":                      {"", "a.example.com:1", none, "", "default", false},
 		"chef-sync.rb":                          {named, "a.example.com:1", none, "temporal.test", "default", false},
 		"chef-sync.rb, on this host":            {named, "127.0.0.1:1", none, "temporal.test", "default", false},
+		"API key of a file, on this host":       {"temporal['api_key_file'] = '" + keyFile + "'\n", "127.0.0.1:1", env, "env.test", "theirs", true},
+		"API key of a file":                     {keyed, "a.example.com:1", none, "temporal.test", "default", true},
 		"environment":                           {"", "a.example.com:1", env, "env.test", "theirs", true},
 		"environment, namespace of the file":    {"temporal['namespace'] = 'mine'\n", "a.example.com:1", env, "env.test", "mine", true},
 		"both":                                  {named, "a.example.com:1", env, "temporal.test", "theirs", true},
