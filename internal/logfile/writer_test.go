@@ -60,8 +60,12 @@ func TestNotTwiceAfterAStall(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if files, err := Files(path); err != nil || len(files) != 2 {
-		t.Errorf("%v, %v; want 2 files: the second line's may have the name of the first's", files, err)
+	files, err := Files(path)
+	if err != nil || len(files) != 2 {
+		t.Errorf("%v, %v; want 2 files: a third may have the name of the first", files, err)
+	}
+	if lines, _, err := Last(path, 10, Filter{}); err != nil || len(lines) != 3 {
+		t.Errorf("%d lines are left of 3, %v", len(lines), err)
 	}
 }
 
