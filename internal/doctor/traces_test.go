@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"net"
+	"slices"
 	"testing"
 
 	"github.com/chef-sync/chef-sync/internal/chefserver"
@@ -11,9 +12,12 @@ import (
 func TestTraces(t *testing.T) {
 	h := newHost(t, chefserver.Options{})
 	h.only = []string{"traces"}
-	if got := h.examine(); len(got) != 0 {
-		t.Errorf("without traces_endpoint: %+v", got)
+	h.examine().want(t, "traces", doctor.Host, doctor.Skipped, "does not apply: traces_endpoint is not set", "")
+	h.only = nil
+	if got := h.examine(); slices.ContainsFunc(got, func(r doctor.Result) bool { return r.Check == "traces" }) {
+		t.Errorf("without traces_endpoint, and not asked for: %+v", got)
 	}
+	h.only = []string{"traces"}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
