@@ -54,6 +54,9 @@ does not answer, or is configured and not running. A stopped pair was meant.`,
 			if c.NArg() > 1 {
 				return unusable("sync-status", "sync-status takes the name of one organization or none, and got %d", c.NArg())
 			}
+			if d := c.Duration(flagInterval); d <= 0 {
+				return unusable("sync-status", "--interval %s: it has to be more than nothing, such as 2s", d)
+			}
 			return a.open(c, showStatus)
 		},
 	}

@@ -48,6 +48,15 @@ type Options struct {
 // synchronization.
 var ErrDiffer = errors.New("the two servers differ")
 
+// ownDir makes a directory that only we may read, unless it is there, and returns
+// its absolute path.
+func ownDir(dir string) (string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make the demo's directory: %w", err)
+	}
+	return filepath.Abs(dir)
+}
+
 // Run runs the demo until ctx ends or, with Once, until the servers have been
 // compared. Returns [ErrDiffer] if they are not equal.
 func Run(ctx context.Context, o Options) (err error) {
@@ -59,6 +68,8 @@ func Run(ctx context.Context, o Options) (err error) {
 			return err
 		}
 		defer os.RemoveAll(o.Dir)
+	} else if o.Dir, err = ownDir(o.Dir); err != nil {
+		return err
 	}
 	d := &demo{Options: o}
 	defer d.close()

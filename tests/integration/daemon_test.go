@@ -78,7 +78,8 @@ func TestDemoOnce(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds ec-syncd with its Temporal server")
 	}
-	cmd := exec.Command(harness.BuildBinary(t, "./worker"), "demo", "--once")
+	cmd := exec.Command(harness.BuildBinary(t, "./worker"), "demo", "--once", "--dir", "a/demo")
+	cmd.Dir = t.TempDir()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
