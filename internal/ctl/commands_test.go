@@ -239,6 +239,7 @@ func TestGiven(t *testing.T) {
 		{other, "chef-sync-ctl sync-start acme", "chef-sync-ctl --config x.rb --replica eu --address a:1 --namespace n sync-start acme"},
 		{other[1:3], "chef-sync-ctl --address HOST:PORT …", "chef-sync-ctl --replica eu --address HOST:PORT …"},
 		{other[1:], "ec-syncd", "ec-syncd"},
+		{given{{flagAddress, "[::1]:7233"}}, "chef-sync-ctl sync-status", "chef-sync-ctl --address '[::1]:7233' sync-status"}, // zsh looks for a file
 	} {
 		if got := tt.given.on(tt.line); got != tt.want {
 			t.Errorf("%s with %q: %s, want %s", tt.line, tt.given, got, tt.want)

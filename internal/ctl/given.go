@@ -52,7 +52,7 @@ func (g given) missing(command string) string {
 
 // quoted is a word for a shell.
 func quoted(word string) string {
-	if strings.ContainsAny(word, " \t\"'$&;()|<>*?#\\`") {
+	if strings.ContainsAny(word, " \t\"'$&;()|<>*?#\\`[]{}~!") {
 		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
 	return word
