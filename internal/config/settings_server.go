@@ -49,7 +49,7 @@ func feedServerRows() []row {
 			doc: "A file that holds the password of the database's user and nothing else; none but its owner may read it."},
 		{path: s("interval"), def: "200ms", set: duration(func(r *reader) *time.Duration { return &side(r).Interval }, 100*time.Millisecond, time.Hour),
 			doc: "How often the tables are looked at, or what triggers wrote down is put in order; " +
-				"longer by itself where a look takes long, so that it is a tenth of the time at the most."},
+				"longer by itself where looks take long, so that they are a tenth of the time, but no longer than five minutes."},
 		{path: s("nginx_addon_dir"), def: "/var/opt/opscode/nginx/etc/addon.d", set: file(func(r *reader) *string { return &side(r).NginxAddonDir }),
 			doc: "Where reconfigure writes what tells the Chef server's nginx of the feed server; '' writes none."},
 		{path: s("nodes"), def: false, set: flag(func(r *reader) *bool { return &side(r).Nodes }),
