@@ -15,8 +15,6 @@ import (
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
-
-	"github.com/chef-sync/chef-sync/workflows"
 )
 
 // unrecorded are versions that no recorded history has taken, and why.
@@ -78,11 +76,7 @@ func recorded(t *testing.T) []string {
 
 func replayed(t *testing.T, file string, k *knower) error {
 	t.Helper()
-	r, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{Interceptors: []interceptor.WorkerInterceptor{k}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	workflows.Register(r)
+	r := replayer(t, worker.WorkflowReplayerOptions{Interceptors: []interceptor.WorkerInterceptor{k}})
 	return r.ReplayWorkflowHistoryFromJSONFile(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), file)
 }
 
