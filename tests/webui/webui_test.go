@@ -142,11 +142,11 @@ func TestReload(t *testing.T) {
 	var loads atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/list" {
-			fmt.Fprintf(w, "<body>%d workflows</body>", loads.Add(1)-1)
+			fmt.Fprintf(w, "<body>loaded anew: %t</body>", loads.Add(1) > 1)
 		}
 	}))
 	t.Cleanup(server.Close)
-	b.WaitText(server.URL+"/list", "1 workflows")
+	b.WaitText(server.URL+"/list", "loaded anew: true")
 }
 
 func TestMissing(t *testing.T) {
