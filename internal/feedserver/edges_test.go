@@ -3,7 +3,9 @@ package feedserver_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -84,6 +86,24 @@ func TestThroughAProxy(t *testing.T) {
 		}
 		if got := r.get("/_status", by); got.body != `{"status":"pong"}` {
 			t.Errorf("%s: _status answers %s", name, got.body)
+		}
+	}
+}
+
+// TestOwnAddress: this host may ask the feed server at an address other than
+// 127.0.0.1, and nobody else may.
+func TestOwnAddress(t *testing.T) {
+	server := feedserver.New(feedserver.Options{Log: newFakeLog(), Auth: other{}})
+	at := context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 9996})
+	for from, want := range map[string]int{
+		"10.1.2.3:40000": http.StatusOK, "[::ffff:10.1.2.3]:40000": http.StatusOK, "127.0.0.1:40000": http.StatusOK,
+		"10.1.2.4:40000": http.StatusForbidden, "10.1.2.3": http.StatusForbidden, "": http.StatusForbidden,
+	} {
+		r := httptest.NewRequestWithContext(at, http.MethodGet, "/metrics", nil)
+		r.RemoteAddr = from
+		w := httptest.NewRecorder()
+		if server.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("from %q: %d, want %d", from, w.Code, want)
 		}
 	}
 }

@@ -254,8 +254,8 @@ func (s *Server) pageFailed(ctx context.Context, org string, err error) *answer 
 	}
 }
 
-// fromHere reports whether a request comes from this host, and not through a
-// proxy on it.
+// fromHere reports whether a request comes from this host, by whichever of its
+// addresses, and not through a proxy on it.
 func fromHere(r *http.Request) bool {
 	for _, name := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "Via"} {
 		if r.Header.Get(name) != "" {
@@ -264,5 +264,9 @@ func fromHere(r *http.Request) bool {
 	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback()
+	if err != nil || ip == nil {
+		return false
+	}
+	to, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return ip.IsLoopback() || to != nil && to.IP.Equal(ip)
 }
